@@ -98,7 +98,8 @@ struct wpp_backend;
  * @submit: required; 0: accepted, see the rule of completion above. WPP_EBUSY: queue full, done()
  *          will not run; poll, then retry. Any other error: refused, done() will not run.
  * @poll:   required; runs finished done()s and returns how many, or a negative error when the
- *          medium is lost. Never blocks longer than it takes to reap.
+ *          medium is lost: no done() runs and no buffer is touched any more. Never blocks longer
+ *          than it takes to reap.
  * @direct: optional, set exactly when WPP_CAP_DIRECT: address of [off, off + len), or NULL when
  *          out of range. Valid until close. Bytes stored there are durable only after a WRITE
  *          in place (see struct wpp_io) and a FLUSH.
