@@ -21,8 +21,9 @@
 
 WPP_BEGIN_DECLS
 
-#define WPP_IMAGE_NAME_MAX 63	  /* bytes without the NUL: [A-Za-z0-9._-], not starting with '.' or '-' */
-#define WPP_GENERATIONS_MAX 16	  /* kept per image */
+#define WPP_IMAGE_NAME_MAX \
+	63 /* bytes without the NUL: [A-Za-z0-9._-], not starting with '.' or '-' */
+#define WPP_GENERATIONS_MAX 16		 /* kept per image */
 #define WPP_PAGE_INDEX_MAX  (1ull << 45) /* pages of one space: 57-bit addresses */
 
 /* Streams of records (pcb.h); they are spaces 0 and 1, so they are checked like pages. */
@@ -31,7 +32,7 @@ enum wpp_stream {
 	WPP_STREAM_REGIONS = 1,
 	WPP_STREAM_COUNT = 2,
 };
-#define WPP_SPACE_FIRST 2u	   /* the first space id of the caller's */
+#define WPP_SPACE_FIRST 2u	 /* the first space id of the caller's */
 #define WPP_SPACE_MAX	0x3ffffu /* the last one */
 
 struct wpp_store;
@@ -83,7 +84,8 @@ WPP_API WPP_MUST_CHECK int wpp_store_format(struct wpp_backend *be, const struct
  *         both labels are damaged; WPP_EIO.
  */
 WPP_API WPP_MUST_CHECK int wpp_store_probe(struct wpp_backend *be, const struct wpp_medium *m,
-					   uint64_t label_off, struct wpp_geometry *geo, void *scratch);
+					   uint64_t label_off, struct wpp_geometry *geo,
+					   void *scratch);
 
 /**
  * wpp_store_workspace() - bytes that wpp_store_open() needs for this geometry
@@ -107,8 +109,9 @@ WPP_API uint64_t wpp_store_workspace(const struct wpp_geometry *geo, const struc
  * Return:  0; WPP_EFORMAT, WPP_ECORRUPT, WPP_ENOMEM (workspace too small), WPP_EIO.
  */
 WPP_API WPP_MUST_CHECK int wpp_store_open(struct wpp_store **out, struct wpp_backend *be,
-					  const struct wpp_medium *m, const struct wpp_store_cfg *cfg,
-					  void *ws, uint64_t ws_len, struct wpp_diag *diag);
+					  const struct wpp_medium *m,
+					  const struct wpp_store_cfg *cfg, void *ws,
+					  uint64_t ws_len, struct wpp_diag *diag);
 
 /** wpp_store_close() - forget the store; aborts an open writer; the backend stays open. */
 WPP_API void wpp_store_close(struct wpp_store *st);
@@ -178,14 +181,15 @@ WPP_API WPP_MUST_CHECK int wpp_writer_begin(struct wpp_store *st, const char *im
  * @page:  in, [nr]: page indices (va >> 12 for address spaces), strictly increasing.
  * @nr:    1 .. 65536.
  * @data:  in, [nr][4096] bytes, aligned to the medium's buf_align. Borrowed until
- *         wpp_writer_settle() returns. The pointer that wpp_writer_direct() gave: in place, no copy.
+ *         wpp_writer_settle() returns. The pointer that wpp_writer_direct() gave: in place, no
+ * copy.
  *
  * Putting a page again replaces it. The newest committed generation is not touched (I1).
  * Return: 0; WPP_EINVAL; WPP_ENOSPC, WPP_ENOMEM: nothing of this call was taken, the writer is
  *         usable; WPP_EIO: the store is poisoned, only wpp_writer_abort() is left.
  */
-WPP_API WPP_MUST_CHECK int wpp_writer_put(struct wpp_writer *w, uint32_t space, const uint64_t *page,
-					  uint32_t nr, const void *data);
+WPP_API WPP_MUST_CHECK int wpp_writer_put(struct wpp_writer *w, uint32_t space,
+					  const uint64_t *page, uint32_t nr, const void *data);
 
 /**
  * wpp_writer_direct() - free places of a byte-addressable medium to fill in place
@@ -290,8 +294,8 @@ WPP_API WPP_MUST_CHECK int wpp_reader_next_space(struct wpp_reader *r, uint32_t 
  * @diag: out, may be NULL: the first damaged page.
  * Return: 0; WPP_ECORRUPT: at least one page is damaged (@buf must not be used); WPP_EIO.
  */
-WPP_API WPP_MUST_CHECK int wpp_reader_read(struct wpp_reader *r, const struct wpp_run *run, void *buf,
-					   struct wpp_diag *diag);
+WPP_API WPP_MUST_CHECK int wpp_reader_read(struct wpp_reader *r, const struct wpp_run *run,
+					   void *buf, struct wpp_diag *diag);
 
 /**
  * wpp_reader_check() - do these bytes, read by the caller itself, belong to the run?
