@@ -19,6 +19,7 @@ struct thread {
 	uint64_t sigmask;
 	int64_t syscall; /* number of the call it was blocked in, or -1 */
 	bool restarted;
+	struct script asked; /* the calls it made for us, with their results */
 };
 
 /* A mapping, as /proc/PID/maps and smaps tell. */
@@ -57,8 +58,14 @@ struct capture {
 	size_t nr_vmas;
 	struct memobj *objs;
 	size_t nr_objs;
-	uint32_t mm_space;	 /* page space of the address space: WPP_SPACE_FIRST */
-	struct script_area area; /* executor in the target, mapped while frozen */
+	uint32_t mm_space; /* page space of the address space: WPP_SPACE_FIRST */
+	int stop_signal;   /* it is stopped by this signal (group stop), or 0 */
+	/* What a class keeps between its calls: one pointer each, allocated and freed by the class.
+	 */
+	struct capture_signals_state *signals;
+	struct capture_timers_state *timers;
+	struct capture_process_state *process;
+	struct capture_files_state *files;
 };
 
 /* The memory object of a file, added when it is new. Takes ownership of @fd. NULL: out of memory.
@@ -66,14 +73,25 @@ struct capture {
 struct memobj *wppi_capture_memobj(struct capture *c, uint32_t kind, int fd, const char *name);
 
 /*
- * A class of state. @check: /proc only, nothing stopped; refuses by wppi_refuse(). @collect:
- * threads are stopped; appends records to c->pcb. Both return 0 or a negative code that ends the
- * capture; a refusal is not an error code, it is counted in c->notes.
+ * A class of state. Each callback may be NULL.
+ *
+ *   check    /proc only, nothing is stopped; refuses by wppi_refuse()
+ *   ask      all threads are stopped; adds the system calls that thread @t has to make for us to
+ *            @s (wppi_script_call); called once a thread, the first one is the leader. Only calls
+ *            that neither block nor change anything. Remember indices and tokens in your state.
+ *   collect  all threads are stopped and have answered: wppi_script_ret(&t->asked, index),
+ *            wppi_script_result(&t->asked, token); appends records to c->pcb
+ *   done     frees the class' state; also runs after an error in any of the others
+ *
+ * They return 0 or a negative code that ends the capture; a refusal is not an error code, it is
+ * counted in c->notes.
  */
 struct capture_class {
 	const char *name;
 	int (*check)(struct capture *c);
+	int (*ask)(struct capture *c, struct thread *t, struct script *s);
 	int (*collect)(struct capture *c);
+	void (*done)(struct capture *c);
 };
 
 extern const struct capture_class

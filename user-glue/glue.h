@@ -20,6 +20,8 @@ struct buf {
 	bool failed;
 };
 void wppi_buf_add(struct buf *b, const void *data, size_t len);
+/* Room for @len more bytes, counted in already; NULL when there is no memory. */
+void *wppi_buf_reserve(struct buf *b, size_t len);
 void wppi_buf_free(struct buf *b);
 
 /*
@@ -35,6 +37,7 @@ void wppi_rec_add(struct buf *b, uint16_t type, uint32_t task, uint64_t id, cons
 struct notes {
 	const struct wpp_report *report; /* may be NULL */
 	const char *const *allow_lossy;	 /* may be NULL */
+	uint32_t task;			 /* of LOSS records: the pid */
 	unsigned int nr_refused;
 	struct buf lossy; /* LOSS records of what was let go */
 };
@@ -49,12 +52,15 @@ bool wppi_refuse(struct notes *n, const char *name, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /* ---- /proc ---- */
-/* Reads a whole small /proc file of a process into @buf, NUL-terminated. Length or -errno. */
+/*
+ * Reads a whole small /proc file of a process ("status", "task/7/stat") into @buf,
+ * NUL-terminated. Length or -errno; -EOVERFLOW when it does not fit.
+ */
 ssize_t wppi_proc_read(pid_t pid, const char *name, char *buf, size_t cap);
 /* The same, any size, malloced into @out (NUL-terminated, caller frees). Length or -errno. */
 ssize_t wppi_proc_read_all(pid_t pid, const char *name, char **out);
 ssize_t wppi_proc_readlink(pid_t pid, const char *name, char *buf, size_t cap);
-/* Value of "Key:\tvalue" in a status-like text; NULL when absent. Points into @text. */
+/* Value of "Key:\tvalue" in a status-like text; NULL when absent. Points into @text, up to '\n'. */
 const char *wppi_proc_field(const char *text, const char *key);
 
 uint64_t wppi_now_ns(int clock);
