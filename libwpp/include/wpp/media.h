@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * A medium as wpp.conf describes it, opened and locked, with its store: what a
+ * tool uses instead of driving backend.h and store.h itself. Hosted.
+ */
+#ifndef WPP_MEDIA_H
+#define WPP_MEDIA_H
+
+#include <wpp/backend.h>
+#include <wpp/conf.h>
+#include <wpp/store.h>
+
+WPP_BEGIN_DECLS
+
+struct wpp_media;
+
+enum wpp_media_flag {
+	WPP_MEDIA_RDONLY = 1u << 0, /* shared lock: many readers, no writer */
+	WPP_MEDIA_CREATE = 1u << 1, /* make the medium when it is not there yet */
+	WPP_MEDIA_WAIT = 1u << 2,   /* wait for the lock instead of WPP_EBUSY */
+	WPP_MEDIA_NOLOCK = 1u << 3, /* with RDONLY: look while another writes; what is read may be
+				     * dropped meanwhile and then shows as WPP_ECORRUPT */
+	WPP_MEDIA_FORCE = 1u << 4,  /* wpp_media_create(): also over data that is not ours */
+};
+
+/* Bytes of the medium written out so far, of @total; called now and then while it is made. */
+typedef void (*wpp_media_progress_fn)(void *arg, uint64_t done, uint64_t total);
+
+/**
+ * wpp_media_create() - make the medium: write it out once, put an empty store on it
+ * @conf:     backend, path, size, geometry.
+ * @flags:    WPP_MEDIA_FORCE: format over what is there, a store of ours too; WPP_MEDIA_WAIT.
+ * @progress: may be NULL.
+ * @arg:      for @progress.
+ * @err:      out, may be NULL.
+ *
+ * A medium that is a file is written under another name and renamed when it is complete, so a cut
+ * leaves none. It is written out so that later writes need no allocation: no full disk and no slow
+ * first write while power fails.
+ *
+ * Return: 0; WPP_EEXIST: a store is there already; WPP_EFORMAT: something else is there;
+ *         WPP_EBUSY: somebody uses it; WPP_ENOSPC, WPP_EROFS, WPP_EPERM, WPP_EIO, WPP_EINVAL.
+ */
+WPP_API WPP_MUST_CHECK int wpp_media_create(const struct wpp_conf *conf, uint32_t flags,
+					    wpp_media_progress_fn progress, void *arg,
+					    struct wpp_media_error *err);
+
+/**
+ * wpp_media_open() - open, lock and check the medium and its store
+ * @conf:  copied where needed.
+ * @flags: WPP_MEDIA_RDONLY, _CREATE, _WAIT, _NOLOCK. Without RDONLY the lock is exclusive.
+ * @out:   NULL behind an error.
+ * @err:   out, may be NULL.
+ *
+ * Nothing that is not a store of ours is ever written to. The lock is an flock(2) on the medium:
+ * it lasts until wpp_media_close() or the end of every process that inherited it.
+ *
+ * Return: 0; WPP_ENOENT: no medium, and no WPP_MEDIA_CREATE; WPP_EBUSY: @err->text names the
+ *         holder; WPP_EFORMAT, WPP_ECORRUPT, WPP_EPERM, WPP_EROFS, WPP_EIO, WPP_ENOMEM,
+ *         and what wpp_media_create() returns.
+ */
+WPP_API WPP_MUST_CHECK int wpp_media_open(const struct wpp_conf *conf, uint32_t flags,
+					  struct wpp_media **out, struct wpp_media_error *err);
+
+/** wpp_media_close() - close store and backend, drop the lock. @media may be NULL. */
+WPP_API void wpp_media_close(struct wpp_media *media);
+
+/** wpp_media_store() - the store on the medium */
+WPP_API struct wpp_store *wpp_media_store(struct wpp_media *media);
+
+/** wpp_media_backend() - the backend below the store */
+WPP_API struct wpp_backend *wpp_media_backend(struct wpp_media *media);
+
+/** wpp_media_medium() - what the backend's probe() said */
+WPP_API const struct wpp_medium *wpp_media_medium(const struct wpp_media *media);
+
+/** wpp_media_geometry() - where the sections lie on it */
+WPP_API const struct wpp_geometry *wpp_media_geometry(const struct wpp_media *media);
+
+/** wpp_media_path() - the file or device, for messages */
+WPP_API const char *wpp_media_path(const struct wpp_media *media);
+
+/** wpp_media_how() - how the backend reaches the medium, for `wpp doctor`: a static phrase */
+WPP_API const char *wpp_media_how(const struct wpp_media *media);
+
+/** wpp_media_diag() - the first damage met while opening, or NULL */
+WPP_API const struct wpp_diag *wpp_media_diag(const struct wpp_media *media);
+
+/* ---- Kinds of media ----------------------------------------------------------------------- */
+
+/**
+ * struct wpp_backend_type - what wpp.conf can name as backend
+ * @name:    as in "backend = name" and the section "[name]".
+ * @help:    one line.
+ * @keys:    of that section; may be NULL.
+ * @nr_keys: entries of @keys.
+ * @create:  make the file @path of @size bytes, all written; NULL: the medium can't be made.
+ *           @size 0: choose. @path is an empty file that the caller made and locked.
+ * @open:    open @path; *@out has its ops set and is not probed yet. @flags: WPP_MEDIA_RDONLY.
+ * @how:     optional; see wpp_media_how(); after probe().
+ */
+struct wpp_backend_type {
+	const char *name;
+	const char *help;
+	const struct wpp_conf_key *keys;
+	size_t nr_keys;
+	int (*create)(const struct wpp_conf *conf, const char *path, uint64_t size,
+		      wpp_media_progress_fn progress, void *arg, struct wpp_media_error *err);
+	int (*open)(const struct wpp_conf *conf, const char *path, uint32_t flags,
+		    struct wpp_backend **out, struct wpp_media_error *err);
+	const char *(*how)(const struct wpp_backend *be);
+};
+
+/** wpp_backend_type_at() - the @index-th kind that this library was built with; NULL at the end */
+WPP_API const struct wpp_backend_type *wpp_backend_type_at(size_t index);
+
+/** wpp_backend_type_find() - by name; NULL when there is none */
+WPP_API const struct wpp_backend_type *wpp_backend_type_find(const char *name);
+
+WPP_END_DECLS
+#endif
