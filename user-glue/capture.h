@@ -73,12 +73,19 @@ struct capture {
 struct memobj *wppi_capture_memobj(struct capture *c, uint32_t kind, int fd, const char *name);
 
 /*
+ * The call of @t->asked with this number and first argument: ret is its result, its other arguments
+ * are the tokens that were passed. NULL: it was not asked. Saves a class from remembering indices.
+ */
+const struct script_call *wppi_answer(const struct thread *t, long nr, uint64_t arg0);
+
+/*
  * A class of state. Each callback may be NULL.
  *
  *   check    /proc only, nothing is stopped; refuses by wppi_refuse()
  *   ask      all threads are stopped; adds the system calls that thread @t has to make for us to
  *            @s (wppi_script_call); called once a thread, the first one is the leader. Only calls
- *            that neither block nor change anything. Remember indices and tokens in your state.
+ *            that neither block nor change anything. Remember indices and tokens in your state,
+ *            or use wppi_answer().
  *   collect  all threads are stopped and have answered: wppi_script_ret(&t->asked, index),
  *            wppi_script_result(&t->asked, token); appends records to c->pcb
  *   done     frees the class' state; also runs after an error in any of the others

@@ -9,6 +9,11 @@
  *            and verifies the pages, makes the threads, sets their registers)
  *   last     script calls run by each thread just before its registers are set: credentials,
  *            limits, what would hinder the steps before
+ *   done     in the caller, once a thread's script of last() has run: notes what failed of the
+ *            calls that may
+ *
+ * The last() of the process' first thread runs when all threads exist, and after theirs. Classes
+ * are called in the order files, process, signals, timers, sched, creds. Each function may be NULL.
  */
 #ifndef WPP_RECREATE_H
 #define WPP_RECREATE_H
@@ -55,6 +60,7 @@ struct recreate_class {
 	int (*prepare)(struct recreate *r);
 	int (*child)(struct recreate *r);
 	int (*last)(struct recreate *r, uint32_t tid, struct script *s);
+	void (*done)(struct recreate *r, uint32_t tid, const struct script *s);
 };
 
 extern const struct recreate_class wppi_recreate_process;

@@ -69,13 +69,14 @@ WPP_BEGIN_DECLS
 #define WPP_FIELDS_process(F)                                                                        \
 	F(pid, D) F(ppid, D) F(pgid, D) F(sid, D) F(space, D) F(umask, H) F(dumpable, D)             \
 	F(personality, H) F(no_new_privs, D) F(thp_disable, D) F(child_subreaper, D)                 \
-	F(exit_signal, D) F(oom_score_adj, D) F(nr_threads, D) F(tty, D) F(coredump_filter, H)
+	F(exit_signal, D) F(oom_score_adj, D) F(nr_threads, D) F(tty, D) F(coredump_filter, H)       \
+	F(mdwe, H) F(memory_merge, D) F(stopped, D)
 #define WPP_FIELDS_mm(F)                                                                             \
 	F(start_code, H) F(end_code, H) F(start_data, H) F(end_data, H) F(start_brk, H) F(brk, H)    \
 	F(start_stack, H) F(arg_start, H) F(arg_end, H) F(env_start, H) F(env_end, H)
 #define WPP_FIELDS_exe(F) F(dev, H) F(ino, D) F(size, D) F(mtime_ns, D)
 #define WPP_FIELDS_vdso(F) F(vdso, H) F(vdso_len, D) F(vvar, H) F(vvar_len, D)
-#define WPP_FIELDS_cwd(F) F(dev, H) F(ino, D)
+#define WPP_FIELDS_cwd(F) F(dev, H) F(ino, D) F(deleted, D)
 #define WPP_FIELDS_root(F) F(dev, H) F(ino, D)
 #define WPP_FIELDS_cred(F)                                                                           \
 	F(uid, D) F(euid, D) F(suid, D) F(fsuid, D) F(gid, D) F(egid, D) F(sgid, D) F(fsgid, D)      \
@@ -91,7 +92,7 @@ WPP_BEGIN_DECLS
 #define WPP_FIELDS_xsave(F) F(xcr0, H)
 #define WPP_FIELDS_sched(F)                                                                          \
 	F(policy, D) F(priority, D) F(nice, D) F(ioprio, H) F(timer_slack_ns, D) F(flags, H)         \
-	F(runtime_ns, D) F(deadline_ns, D) F(period_ns, D)
+	F(runtime_ns, D) F(deadline_ns, D) F(period_ns, D) F(mce_kill, D)
 #define WPP_FIELDS_sigaction(F) F(handler, H) F(flags, H) F(restorer, H) F(mask, H)
 #define WPP_FIELDS_sigpending(F) F(shared, D) F(signo, D) F(order, D)
 #define WPP_FIELDS_itimer(F) F(value_us, D) F(interval_us, D)
