@@ -111,7 +111,7 @@ static int pmem_open(const struct wpp_conf *conf, const char *path, uint32_t fla
 	int code;
 
 	*out = NULL;
-	file.fd = open(path, (file.rdonly ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+	file.fd = open(path, (file.rdonly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK);
 	if (file.fd < 0)
 		return wppi_fail(err, wppi_from_errno(errno), "%s: can't be opened: %s", name,
 				 strerror(errno));

@@ -268,7 +268,7 @@ int wppi_pmem_pool_open(const struct wppi_pmem_file *file, bool direct, uint32_t
 		.io_align = WPP_PAGE_SIZE,
 		.buf_align = direct ? WPP_PAGE_SIZE : 1,
 		.io_max = 16u << 20,
-		.io_best = 1u << 20,
+		.io_best = 4u << 20,
 		.queue_depth = QUEUE_DEPTH,
 		.caps = WPP_CAP_POWERSAFE,
 	};
