@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* The program under test, seen from the driver: started, asked, ended (selfcheck.h). */
+#ifndef SUBJECT_H
+#define SUBJECT_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#define EXIT_SKIP 77
+
+struct subject {
+	char dir[64]; /* $WPP_TEST_DIR */
+	pid_t pid;
+	int round; /* checks asked for so far */
+};
+
+/* Says what failed and exits with 1; the subject is killed and its directory removed. */
+void fail(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
+void subject_start(struct subject *s, char *const argv[]);
+/* Asks for a check and fails unless the verdict is "ok". */
+void subject_check(struct subject *s);
+/* It was killed by somebody: reap it, and fail unless it is really gone. */
+void subject_gone(struct subject *s);
+void subject_kill(struct subject *s);
+void subject_end(struct subject *s);
+
+#endif
