@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* Finding what a thread answered. */
+#include <errno.h>
+
 #include "capture.h"
 
 const struct script_call *wppi_answer(const struct thread *t, long nr, uint64_t arg0)
@@ -11,4 +13,11 @@ const struct script_call *wppi_answer(const struct thread *t, long nr, uint64_t 
 			return call;
 	}
 	return NULL;
+}
+
+int64_t wppi_answer_ret(const struct thread *t, long nr, uint64_t arg0)
+{
+	const struct script_call *call = wppi_answer(t, nr, arg0);
+
+	return call ? call->ret : -ENOSYS;
 }

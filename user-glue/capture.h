@@ -77,6 +77,8 @@ struct memobj *wppi_capture_memobj(struct capture *c, uint32_t kind, int fd, con
  * are the tokens that were passed. NULL: it was not asked. Saves a class from remembering indices.
  */
 const struct script_call *wppi_answer(const struct thread *t, long nr, uint64_t arg0);
+/* Its result alone; -ENOSYS when it was not asked. */
+int64_t wppi_answer_ret(const struct thread *t, long nr, uint64_t arg0);
 
 /*
  * A class of state. Each callback may be NULL.
@@ -105,8 +107,9 @@ extern const struct capture_class
 	wppi_capture_threads; /* registers, rseq, robust lists, altstack */
 extern const struct capture_class wppi_capture_signals; /* actions, masks, pending */
 extern const struct capture_class wppi_capture_timers;	/* itimers, POSIX timers */
-extern const struct capture_class wppi_capture_creds; /* credentials, capabilities, limits, prctl */
-extern const struct capture_class wppi_capture_sched; /* policy, nice, affinity, ioprio, slack */
+extern const struct capture_class wppi_capture_limits;	/* resource limits */
+extern const struct capture_class wppi_capture_creds;	/* credentials, capabilities */
+extern const struct capture_class wppi_capture_sched;	/* policy, nice, affinity, ioprio, slack */
 extern const struct capture_class
 	wppi_capture_process; /* ids, session, cwd, umask, personality, exe */
 extern const struct capture_class wppi_capture_files;  /* descriptors and all that is behind them */

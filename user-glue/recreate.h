@@ -13,7 +13,8 @@
  *            calls that may
  *
  * The last() of the process' first thread runs when all threads exist, and after theirs. Classes
- * are called in the order files, process, signals, timers, sched, creds. Each function may be NULL.
+ * are called in the order limits, files, process, signals, timers, sched, creds. Each function may
+ * be NULL.
  */
 #ifndef WPP_RECREATE_H
 #define WPP_RECREATE_H
@@ -63,6 +64,7 @@ struct recreate_class {
 	void (*done)(struct recreate *r, uint32_t tid, const struct script *s);
 };
 
+extern const struct recreate_class wppi_recreate_limits;
 extern const struct recreate_class wppi_recreate_process;
 extern const struct recreate_class wppi_recreate_files;
 extern const struct recreate_class wppi_recreate_signals;
