@@ -13,26 +13,40 @@
 
 struct thread {
 	pid_t tid;
-	struct user_regs_struct regs; /* with system call restart already worked in */
+	struct user_regs_struct live; /* as it was stopped: what it gets back */
+	struct user_regs_struct regs; /* of the image, with system call restart worked in */
 	uint8_t *xsave;
 	size_t xsave_len;
 	uint64_t sigmask;
 	int64_t syscall; /* number of the call it was blocked in, or -1 */
-	bool restarted;
+	int restart; /* 512, 513 or 514: how the kernel would restart that call; 0: not at all */
 	struct script asked; /* the calls it made for us, with their results */
+};
+
+enum vma_trait {
+	VMA_HUGETLB = 1u << 0,
+	VMA_DEVICE = 1u << 1, /* memory of a device */
+	VMA_SHADOW_STACK = 1u << 2,
+	VMA_USERFAULT = 1u << 3, /* registered with a userfaultfd */
 };
 
 /* A mapping, as /proc/PID/maps and smaps tell. */
 struct vma {
 	uint64_t start, end, off;
-	uint64_t dev, ino;
-	uint32_t prot;	 /* PROT_* */
-	uint32_t flags;	 /* MAP_SHARED or MAP_PRIVATE, MAP_GROWSDOWN, ... */
-	uint64_t advice; /* wppi_advice bits */
-	uint32_t kind;	 /* enum wpp_region_kind */
-	uint32_t object; /* memory object id, 0: none */
-	uint64_t object_off;
+	uint64_t dev, ino; /* by maps first, by stat() once it is classified */
+	uint32_t prot;	   /* PROT_* */
+	uint32_t flags;	   /* MAP_SHARED or MAP_PRIVATE, MAP_GROWSDOWN, MAP_NORESERVE */
+	uint64_t advice;   /* enum wpp_region_advice */
+	uint32_t traits;   /* enum vma_trait */
+	uint32_t kind;	   /* enum wpp_region_kind */
+	uint32_t object;   /* memory object id, 0: none */
+	uint64_t file_size, file_mtime_ns;
 	char *path; /* owned; "" for anonymous */
+};
+
+struct vma_list {
+	struct vma *v;
+	size_t nr, cap;
 };
 
 /* A memory object: shared memory or a file that only this process still knows. */
@@ -54,12 +68,13 @@ struct capture {
 	struct buf regions; /* WPP_STREAM_REGIONS */
 	struct thread *threads;
 	size_t nr_threads;
-	struct vma *vmas;
-	size_t nr_vmas;
+	struct vma_list vmas;
 	struct memobj *objs;
 	size_t nr_objs;
 	uint32_t mm_space; /* page space of the address space: WPP_SPACE_FIRST */
 	int stop_signal;   /* it is stopped by this signal (group stop), or 0 */
+	bool stop_again;   /* a SIGSTOP came while it was asked: to be sent again */
+	uint64_t blob;	   /* ask_blob.S in the process, or 0 */
 	/* What a class keeps between its calls: one pointer each, allocated and freed by the class.
 	 */
 	struct capture_signals_state *signals;
@@ -68,7 +83,87 @@ struct capture {
 	struct capture_files_state *files;
 };
 
+/* ---- freeze.c: stopping and letting go ---- */
+
+/*
+ * Stops all threads of c->pid and lists them in c->threads, the leader first. 0, WPP_EPERM,
+ * WPP_ENOENT, WPP_EBUSY (a thread does not stop; the note says which): then none is left stopped.
+ */
+int wppi_freeze(struct capture *c);
+/* Lets all threads go on. */
+void wppi_thaw(struct capture *c);
+/* Kills the stopped process and waits until it is gone; a child of ours is left for us to reap. */
+void wppi_kill(struct capture *c);
+/* A stopped thread runs into the trap of PTRACE_INTERRUPT: nothing of the process is executed. */
+int wppi_trap(struct capture *c, pid_t tid);
+/* Waits for a stop of @tid, not for ever. 0, -ESRCH when it is gone, -ETIMEDOUT. */
+int wppi_stop_wait(pid_t tid, int *status);
+
+/* The tracer runs with a real-time priority while the target is stopped. */
+struct urgency {
+	int policy;
+	int priority;
+	bool raised;
+};
+void wppi_urgency_raise(struct urgency *u);
+void wppi_urgency_lower(const struct urgency *u);
+
+/* ---- capture_threads.c ---- */
+
+/* Registers of all stopped threads, into c->threads. */
+int wppi_threads_read(struct capture *c);
+uint64_t wppi_xcr0(const struct thread *t);
+
+/* ---- ask.c ---- */
+
+/*
+ * Lets stopped thread @t make the calls of t->asked. Its registers and signal mask are as before
+ * afterwards; should we die in the middle, it finds back to them by itself.
+ */
+int wppi_ask(struct capture *c, struct thread *t);
+
+/* ---- vma.c ---- */
+
+/* All mappings of a process, ascending; @file is "maps", or "smaps" to know their flags too. */
+int wppi_vmas_read(pid_t pid, const char *file, struct vma_list *l);
+void wppi_vmas_free(struct vma_list *l);
+/* Flags and advice of the same mappings in @from. False: some are not the same, smaps is needed. */
+bool wppi_vmas_adopt_flags(struct vma_list *l, const struct vma_list *from);
+
+/* ---- capture_memory.c ---- */
+
+/* The mappings of the process now that it is stopped. */
+int wppi_memory_refresh(struct capture *c);
+/* Records of the memory objects, once all classes have named theirs. */
+void wppi_memobj_records(struct capture *c);
+void wppi_memobjs_free(struct capture *c);
+
+/* ---- copy.c: from the frozen process into the open generation ---- */
+
+int wppi_pages_copy(struct capture *c, struct wpp_writer *w, uint64_t *nr_pages);
+
+/* ---- check.c: the process as a whole, by /proc ---- */
+
+int wppi_check_process(struct capture *c);
+/* The part that could have changed until it was stopped. */
+int wppi_check_frozen(struct capture *c);
+
+/* ---- clocks.c ---- */
+
+/* CLOCK_MONOTONIC and CLOCK_BOOTTIME as the process sees them. */
+void wppi_clocks_of(pid_t pid, uint64_t *monotonic_ns, uint64_t *boottime_ns);
+/* Zeros when it can't be read. */
+void wppi_boot_id(uint64_t *hi, uint64_t *lo);
+
+/* ---- sync.c ---- */
+
+/* Makes what the process wrote to its files durable. */
+int wppi_files_sync(struct capture *c);
+
+/* ---- memobj.c ---- */
+
 /* The memory object of a file, added when it is new. Takes ownership of @fd. NULL: out of memory.
+ * The pointer is good until the next call.
  */
 struct memobj *wppi_capture_memobj(struct capture *c, uint32_t kind, int fd, const char *name);
 

@@ -146,11 +146,15 @@ static uint64_t resolve(uint64_t value, uint64_t data)
 	return (value & TOKEN_MASK) == SCRIPT_TOKEN ? data + (value & ~TOKEN_MASK) : value;
 }
 
-/* Calls and data as they lie behind the code page, addresses filled in. */
-static uint8_t *make_image(const struct script *s, const struct script_area *area, size_t len)
+size_t wppi_script_image_len(const struct script *s)
 {
-	uint64_t data = area->base + CODE_LEN + calls_len(s);
-	uint8_t *image = calloc(1, len ? len : 1);
+	return calls_len(s) + s->len_data;
+}
+
+uint8_t *wppi_script_image(const struct script *s, uint64_t addr)
+{
+	uint64_t data = addr + calls_len(s);
+	uint8_t *image = calloc(1, wppi_script_image_len(s) + 1);
 	struct script_call *calls = (struct script_call *)image;
 
 	if (!image)
@@ -165,15 +169,14 @@ static uint8_t *make_image(const struct script *s, const struct script_area *are
 	if (s->len_data)
 		memcpy(image + calls_len(s), s->data, s->len_data);
 	for (size_t i = 0; i < s->nr_refs; i++) {
-		uint64_t addr = resolve(s->refs[i].token, data);
+		uint64_t target = resolve(s->refs[i].token, data);
 
-		memcpy(image + calls_len(s) + s->refs[i].at, &addr, sizeof(addr));
+		memcpy(image + calls_len(s) + s->refs[i].at, &target, sizeof(target));
 	}
 	return image;
 }
 
-/* Only results come back: arguments keep their tokens, so that a script can be run again. */
-static void keep_results(struct script *s, const uint8_t *image)
+void wppi_script_keep(struct script *s, const uint8_t *image)
 {
 	const struct script_call *calls = (const struct script_call *)image;
 
@@ -307,7 +310,7 @@ static int first_failure(const struct script *s, size_t *failed)
 
 int wppi_script_run(struct script *s, pid_t tid, const struct script_area *area, size_t *failed)
 {
-	size_t len = calls_len(s) + s->len_data;
+	size_t len = wppi_script_image_len(s);
 	uint8_t *image;
 	int err;
 
@@ -317,7 +320,7 @@ int wppi_script_run(struct script *s, pid_t tid, const struct script_area *area,
 		return WPP_ENOMEM;
 	if (wppi_script_area_len(s) > area->len)
 		return WPP_EINVAL;
-	image = make_image(s, area, len);
+	image = wppi_script_image(s, area->base + CODE_LEN);
 	if (!image)
 		return WPP_ENOMEM;
 	err = move_memory(tid, area->base + CODE_LEN, image, len, true);
@@ -326,7 +329,7 @@ int wppi_script_run(struct script *s, pid_t tid, const struct script_area *area,
 	if (!err)
 		err = move_memory(tid, area->base + CODE_LEN, image, len, false);
 	if (!err) {
-		keep_results(s, image);
+		wppi_script_keep(s, image);
 		err = first_failure(s, failed);
 	}
 	free(image);

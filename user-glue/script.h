@@ -70,6 +70,14 @@ void wppi_script_ref(struct script *s, uint64_t token, size_t off, uint64_t targ
 const void *wppi_script_result(const struct script *s, uint64_t token);
 int64_t wppi_script_ret(const struct script *s, size_t index);
 
+/*
+ * The script as it lies at @addr of the process that runs it: calls, then data, addresses filled
+ * in; malloced. And back: results are taken from the image, arguments keep their tokens.
+ */
+uint8_t *wppi_script_image(const struct script *s, uint64_t addr);
+size_t wppi_script_image_len(const struct script *s);
+void wppi_script_keep(struct script *s, const uint8_t *image);
+
 /* Area that a script needs, in bytes (multiple of 4096). */
 size_t wppi_script_area_len(const struct script *s);
 /* The executor's code, to copy to the first page of an area. */

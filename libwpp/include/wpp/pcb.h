@@ -118,7 +118,7 @@ WPP_BEGIN_DECLS
 #define WPP_FIELDS_sockmsg(F) F(order, D) F(fds, D)
 #define WPP_FIELDS_memobj(F)                                                                         \
 	F(kind, D) F(size, D) F(space, D) F(dev, H) F(ino, D) F(mode, H) F(seals, H) F(uid, D)       \
-	F(gid, D) F(flags, H)
+	F(gid, D) F(flags, H) F(nlink, D)
 #define WPP_FIELDS_region(F)                                                                         \
 	F(start, H) F(len, D) F(prot, H) F(flags, H) F(kind, D) F(file_off, D) F(dev, H) F(ino, D)   \
 	F(size, D) F(mtime_ns, D) F(object, D) F(object_off, D) F(advice, H) F(aux, H)
@@ -149,6 +149,28 @@ enum wpp_region_kind {
 	WPP_REGION_MEMOBJ =
 		4, /* mapping of a memory object (shared, or private with its own pages) */
 	WPP_REGION_SPECIAL = 5, /* vdso, vvar: of the kernel */
+};
+
+/* wpp_rec_region.advice: what madvise(), mlock() and mseal() have set */
+enum wpp_region_advice {
+	WPP_ADVICE_DONTFORK = 1u << 0,
+	WPP_ADVICE_WIPEONFORK = 1u << 1,
+	WPP_ADVICE_DONTDUMP = 1u << 2,
+	WPP_ADVICE_MERGEABLE = 1u << 3,
+	WPP_ADVICE_HUGEPAGE = 1u << 4,
+	WPP_ADVICE_NOHUGEPAGE = 1u << 5,
+	WPP_ADVICE_SEQUENTIAL = 1u << 6,
+	WPP_ADVICE_RANDOM = 1u << 7,
+	WPP_ADVICE_LOCKED = 1u << 8,
+	WPP_ADVICE_LOCKONFAULT = 1u << 9,
+	WPP_ADVICE_SEALED = 1u << 10,
+};
+
+/* wpp_rec_region.aux of WPP_REGION_ANON */
+enum wpp_region_use {
+	WPP_USE_NONE = 0,
+	WPP_USE_HEAP = 1,
+	WPP_USE_STACK = 2,
 };
 
 /* wpp_rec_memobj.kind */

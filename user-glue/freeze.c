@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Stopping all threads of a process by ptrace, and letting them go on.
+ *
+ * Never PTRACE_O_EXITKILL: when the tracer dies the kernel detaches it and the
+ * process goes on as if nothing had been.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "capture.h"
+
+#define STOP_TIMEOUT_NS 2000000000ull
+#define NAP_FIRST_NS	5000
+#define NAP_LAST_NS	500000
+#define URGENT_PRIORITY 10
+
+#define PTRACE_EVENT_OF(status) ((status) >> 16)
+
+/* ---- Priority ---- */
+
+void wppi_urgency_raise(struct urgency *u)
+{
+	struct sched_param param;
+
+	u->raised = false;
+	u->policy = sched_getscheduler(0);
+	if (u->policy != SCHED_OTHER && u->policy != SCHED_BATCH)
+		return;
+	if (sched_getparam(0, &param))
+		return;
+	u->priority = param.sched_priority;
+	param.sched_priority = URGENT_PRIORITY;
+	u->raised = sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &param) == 0;
+}
+
+void wppi_urgency_lower(const struct urgency *u)
+{
+	struct sched_param param = { .sched_priority = u->priority };
+
+	if (u->raised)
+		sched_setscheduler(0, u->policy, &param);
+}
+
+/* ---- Waiting ---- */
+
+/* Naps instead of blocking: a thread in the middle of a device's I/O may take for ever to stop. */
+int wppi_stop_wait(pid_t tid, int *status)
+{
+	struct timespec nap = { 0, NAP_FIRST_NS };
+	uint64_t deadline = wppi_now_ns(CLOCK_MONOTONIC) + STOP_TIMEOUT_NS;
+	pid_t got;
+
+	for (;;) {
+		got = waitpid(tid, status, __WALL | WNOHANG);
+		if (got == tid)
+			return WIFSTOPPED(*status) ? 0 : -ESRCH;
+		if (got < 0 && errno != EINTR)
+			return -ESRCH;
+		if (wppi_now_ns(CLOCK_MONOTONIC) > deadline)
+			return -ETIMEDOUT;
+		nanosleep(&nap, NULL);
+		if (nap.tv_nsec < NAP_LAST_NS)
+			nap.tv_nsec += nap.tv_nsec / 4;
+	}
+}
+
+static bool is_stop_signal(int sig)
+{
+	return sig == SIGSTOP || sig == SIGTSTP || sig == SIGTTIN || sig == SIGTTOU;
+}
+
+/*
+ * After PTRACE_INTERRUPT: waits until the thread is in the trap that it makes for us, where
+ * registers can be changed and the kernel restarts a call afterwards. A signal on its way to the
+ * thread is handed to it, so that it is not lost; any trap takes our interrupt with it, so it is
+ * sent anew.
+ */
+static int wait_trapped(struct capture *c, pid_t tid)
+{
+	int status, err, sig;
+
+	for (;;) {
+		err = wppi_stop_wait(tid, &status);
+		if (err)
+			return err;
+		sig = WSTOPSIG(status);
+		if (PTRACE_EVENT_OF(status) == PTRACE_EVENT_STOP) {
+			if (is_stop_signal(sig))
+				c->stop_signal = sig;
+			return 0;
+		}
+		if (PTRACE_EVENT_OF(status) || sig == (SIGTRAP | 0x80))
+			sig = 0;
+		if (ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) ||
+		    ptrace(PTRACE_CONT, tid, NULL, (void *)(intptr_t)sig))
+			return -errno;
+	}
+}
+
+int wppi_trap(struct capture *c, pid_t tid)
+{
+	if (ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) || ptrace(PTRACE_CONT, tid, NULL, NULL))
+		return -errno;
+	return wait_trapped(c, tid);
+}
+
+/* ---- Threads ---- */
+
+static bool thread_known(const struct capture *c, pid_t tid)
+{
+	for (size_t i = 0; i < c->nr_threads; i++) {
+		if (c->threads[i].tid == tid)
+			return true;
+	}
+	return false;
+}
+
+static int thread_add(struct capture *c, pid_t tid)
+{
+	struct thread *threads = realloc(c->threads, (c->nr_threads + 1) * sizeof(*threads));
+
+	if (!threads)
+		return WPP_ENOMEM;
+	c->threads = threads;
+	memset(&threads[c->nr_threads], 0, sizeof(*threads));
+	threads[c->nr_threads++].tid = tid;
+	return 0;
+}
+
+static void thread_remove(struct capture *c, size_t i)
+{
+	c->nr_threads--;
+	memmove(&c->threads[i], &c->threads[i + 1], (c->nr_threads - i) * sizeof(*c->threads));
+}
+
+/* Seizes threads that are new and asks them to stop. *@fresh: index of the first of them. */
+static int seize_new(struct capture *c, DIR *tasks, size_t *fresh)
+{
+	struct dirent *d;
+	int err = 0;
+
+	*fresh = c->nr_threads;
+	rewinddir(tasks);
+	while (!err && (d = readdir(tasks))) {
+		pid_t tid = atoi(d->d_name);
+
+		if (tid <= 0 || thread_known(c, tid))
+			continue;
+		if (ptrace(PTRACE_SEIZE, tid, NULL, (void *)(intptr_t)PTRACE_O_TRACESYSGOOD)) {
+			err = errno == ESRCH ? 0 : -errno; /* gone meanwhile */
+			continue;
+		}
+		err = thread_add(c, tid);
+		if (!err && ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) && errno != ESRCH)
+			err = -errno;
+	}
+	return err;
+}
+
+static void note_stuck(struct capture *c, pid_t tid)
+{
+	char name[64], wchan[128] = "?";
+
+	snprintf(name, sizeof(name), "task/%d/wchan", (int)tid);
+	wppi_proc_read(c->pid, name, wchan, sizeof(wchan));
+	wppi_note(&c->notes, WPP_NOTE_ERROR, "thread-stuck",
+		  "thread %d does not stop: it waits in the kernel (%s), perhaps for a device or a "
+		  "network file system; try again later",
+		  (int)tid, wchan);
+}
+
+static int wait_fresh(struct capture *c, size_t fresh)
+{
+	size_t i = fresh;
+	int err;
+
+	while (i < c->nr_threads) {
+		err = wait_trapped(c, c->threads[i].tid);
+		if (err == -ETIMEDOUT) {
+			note_stuck(c, c->threads[i].tid);
+			return WPP_EBUSY;
+		}
+		if (err == -ESRCH) {
+			thread_remove(c, i); /* it ended before it could stop */
+			continue;
+		}
+		if (err)
+			return err;
+		i++;
+	}
+	return 0;
+}
+
+static int freeze_all(struct capture *c, DIR *tasks)
+{
+	size_t fresh;
+	int err;
+
+	do {
+		err = seize_new(c, tasks, &fresh);
+		if (!err)
+			err = wait_fresh(c, fresh);
+	} while (!err && fresh < c->nr_threads);
+	if (!err && (!c->nr_threads || c->threads[0].tid != c->pid))
+		err = WPP_ENOENT; /* the leader ended */
+	return err;
+}
+
+int wppi_freeze(struct capture *c)
+{
+	char path[64];
+	DIR *tasks;
+	int err;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)c->pid);
+	tasks = opendir(path);
+	if (!tasks)
+		return errno == ENOENT ? WPP_ENOENT : -errno;
+	err = freeze_all(c, tasks);
+	closedir(tasks);
+	if (err)
+		wppi_thaw(c);
+	return err;
+}
+
+/*
+ * A thread that has not stopped yet can't be detached; it was interrupted, so it will stop. One
+ * that is stuck in the kernel stays seized until this process ends, which harms nobody.
+ */
+static void thaw_thread(pid_t tid)
+{
+	int status;
+
+	if (ptrace(PTRACE_DETACH, tid, NULL, NULL) == 0 || errno != ESRCH)
+		return;
+	if (waitpid(tid, &status, __WALL | WNOHANG) == tid && WIFSTOPPED(status))
+		ptrace(PTRACE_DETACH, tid, NULL, NULL);
+}
+
+void wppi_thaw(struct capture *c)
+{
+	for (size_t i = 0; i < c->nr_threads; i++)
+		thaw_thread(c->threads[i].tid);
+	if (c->stop_again)
+		syscall(SYS_pidfd_send_signal, c->pidfd, SIGSTOP, NULL, 0);
+	c->stop_again = false;
+}
+
+/* A dead thread of somebody else's child stays a zombie until its tracer has looked. */
+static void reap(pid_t tid, int options)
+{
+	siginfo_t info;
+
+	while (waitid(P_PID, (id_t)tid, &info, WEXITED | __WALL | options) < 0 && errno == EINTR)
+		;
+}
+
+static bool is_our_child(pid_t pid)
+{
+	char status[16384];
+	const char *ppid;
+
+	if (wppi_proc_read(pid, "status", status, sizeof(status)) < 0)
+		return false;
+	ppid = wppi_proc_field(status, "PPid");
+	return ppid && atoi(ppid) == getpid();
+}
+
+void wppi_kill(struct capture *c)
+{
+	bool ours = is_our_child(c->pid);
+
+	syscall(SYS_pidfd_send_signal, c->pidfd, SIGKILL, NULL, 0);
+	for (size_t i = 1; i < c->nr_threads; i++)
+		reap(c->threads[i].tid, 0);
+	reap(c->pid, ours ? WNOWAIT : 0);
+}
