@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* Capture of all descriptors: finds the kind of each file and lets it speak. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kcmp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "files.h"
+
+/* ---- What no kind takes ---- */
+
+static const struct {
+	const char *link, *name;
+} strangers[] = {
+	{ "anon_inode:[io_uring]", "io_uring" },
+	{ "anon_inode:[userfaultfd]", "userfaultfd" },
+	{ "anon_inode:[fanotify]", "fanotify" },
+	{ "anon_inode:[perf_event]", "perf-event" },
+	{ "anon_inode:bpf", "bpf" },
+	{ "anon_inode:btf", "bpf" },
+	{ "anon_inode:kvm", "kvm" },
+	{ "anon_inode:[landlock", "landlock" },
+	{ "anon_inode:seccomp notify", "seccomp-notify" },
+	{ "anon_inode:[fscontext]", "mount-fd" },
+	{ "anon_inode:[mount", "mount-fd" },
+	{ "anon_inode:[secretmem]", "secretmem" },
+	{ "/secretmem", "secretmem" },
+	{ "/dev/kvm", "kvm" },
+	{ "/dev/ptmx", "pty-master" },
+	{ "/dev/pts/ptmx", "pty-master" },
+	{ "mnt:[", "namespace" },
+	{ "net:[", "namespace" },
+	{ "pid:[", "namespace" },
+	{ "user:[", "namespace" },
+	{ "uts:[", "namespace" },
+	{ "ipc:[", "namespace" },
+	{ "time:[", "namespace" },
+	{ "cgroup:[", "namespace" },
+	{ "anon_inode:", "anon-inode" },
+};
+
+bool wppi_file_refuse(struct files *fs, const struct file *f)
+{
+	struct notes *n = &fs->c->notes;
+
+	for (size_t i = 0; i < sizeof(strangers) / sizeof(strangers[0]); i++) {
+		if (!strncmp(f->link, strangers[i].link, strlen(strangers[i].link)))
+			return wppi_refuse(n, strangers[i].name,
+					   "descriptor %d (%s) can't be made anew; close it before",
+					   f->num, f->link);
+	}
+	if (S_ISDIR(f->st.st_mode))
+		return wppi_refuse(n, "deleted-directory", "descriptor %d: %s was removed", f->num,
+				   f->link);
+	if (S_ISBLK(f->st.st_mode) || S_ISCHR(f->st.st_mode))
+		return wppi_refuse(n, "device", "descriptor %d is the device %s (%u:%u)", f->num,
+				   f->link, major(f->st.st_rdev), minor(f->st.st_rdev));
+	return wppi_refuse(n, "file", "descriptor %d (%s) is of a kind that isn't known", f->num,
+			   f->link);
+}
+
+/* Threads with a table of descriptors of their own (CLONE_FILES not given, or unshared). */
+static int check_tables(struct capture *c)
+{
+	char path[64];
+	struct dirent *d;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)c->pid);
+	dir = opendir(path);
+	if (!dir)
+		return -errno;
+	while ((d = readdir(dir))) {
+		pid_t tid = atoi(d->d_name);
+
+		if (tid > 0 && syscall(SYS_kcmp, c->pid, tid, KCMP_FILES, 0, 0) > 0)
+			wppi_refuse(&c->notes, "unshared-files",
+				    "thread %d has a table of descriptors of its own", (int)tid);
+	}
+	closedir(dir);
+	return 0;
+}
+
+/* ---- One file ---- */
+
+static const struct file_kind *classify(struct files *fs, const struct file *f)
+{
+	for (size_t i = 0; i < wppi_nr_file_kinds; i++) {
+		const struct file_kind *k = wppi_file_kinds[i];
+
+		if (f->flags & O_PATH && k != &wppi_file_path && k != &wppi_file_memobj)
+			continue;
+		if (k->match(fs, f))
+			return k;
+	}
+	return NULL;
+}
+
+static int check_lease(struct files *fs, struct file *f)
+{
+	int lease = S_ISREG(f->st.st_mode) ? fcntl(f->fd, F_GETLEASE) : -1;
+
+	if (lease >= 0 && lease != F_UNLCK)
+		wppi_refuse(&fs->c->notes, "lease", "descriptor %d holds a lease on %s", f->num,
+			    f->link);
+	return 0;
+}
+
+static int check_file(struct files *fs, struct file *f)
+{
+	int err;
+
+	f->kind = classify(fs, f);
+	if (!f->kind) {
+		wppi_file_refuse(fs, f);
+		return 0;
+	}
+	err = f->kind->check ? f->kind->check(fs, f) : 0;
+	if (!err && f->kind)
+		err = check_lease(fs, f);
+	if (!err && f->kind)
+		err = wppi_locks_check(fs, f);
+	return err;
+}
+
+static void fill_owner(const struct file *f, struct wpp_rec_ofd *rec)
+{
+	struct f_owner_ex own = { 0 };
+	int sig;
+
+	if (f->flags & O_PATH)
+		return;
+	if (fcntl(f->fd, F_GETOWN_EX, &own) == 0 && own.pid) {
+		rec->owner = (uint64_t)own.pid;
+		rec->owner_type = (uint64_t)own.type;
+	}
+	sig = fcntl(f->fd, F_GETSIG);
+	rec->sig = sig > 0 ? (uint64_t)sig : 0;
+}
+
+static int collect_file(struct files *fs, struct file *f)
+{
+	const struct stat *st = &f->st;
+	struct wpp_rec_ofd rec = {
+		.kind = f->kind->kind,
+		.flags = f->flags,
+		.pos = (uint64_t)f->pos,
+		.dev = st->st_dev,
+		.ino = st->st_ino,
+		.mode = st->st_mode,
+		.size = (uint64_t)st->st_size,
+		.mtime_ns =
+			(uint64_t)st->st_mtim.tv_sec * 1000000000u + (uint64_t)st->st_mtim.tv_nsec,
+		.nlink = st->st_nlink,
+		.rdev = st->st_rdev,
+	};
+	int err;
+
+	fill_owner(f, &rec);
+	err = f->kind->collect ? f->kind->collect(fs, f, &rec) : 0;
+	if (err)
+		return err;
+	WPPI_REC(&fs->c->pcb, OFD, 0, f->id, &rec, f->link, strlen(f->link));
+	wppi_locks_collect(fs, f);
+	return 0;
+}
+
+static int visit(struct files *fs, struct file *f)
+{
+	int err;
+
+	f->fd = (int)syscall(SYS_pidfd_getfd, fs->c->pidfd, f->num, 0);
+	if (f->fd < 0)
+		return !fs->frozen && errno == EBADF ? 0 : -errno;
+	err = check_file(fs, f);
+	if (!err && fs->frozen && f->kind)
+		err = collect_file(fs, f);
+	close(f->fd);
+	f->fd = -1;
+	return err;
+}
+
+static void add_numbers(struct files *fs)
+{
+	for (size_t i = 0; i < fs->nr_nums; i++) {
+		const struct fd_num *n = &fs->nums[i];
+		const struct file *f = &fs->v[n->file];
+		struct wpp_rec_fd rec = { .ofd = f->id, .cloexec = n->cloexec };
+
+		if (f->kind)
+			WPPI_REC(&fs->c->pcb, FD, fs->c->pid, n->num, &rec, NULL, 0);
+	}
+}
+
+static int run(struct capture *c, bool frozen)
+{
+	struct files fs = { .frozen = frozen };
+	int err = wppi_files_scan(&fs, c);
+
+	for (size_t i = 0; !err && i < fs.nr; i++)
+		err = visit(&fs, &fs.v[i]);
+	if (!err && frozen)
+		add_numbers(&fs);
+	wppi_files_free(&fs);
+	return err ? err : c->pcb.failed ? WPP_ENOMEM : 0;
+}
+
+static int files_check(struct capture *c)
+{
+	int err = check_tables(c);
+
+	return err ? err : run(c, false);
+}
+
+static int files_collect(struct capture *c)
+{
+	return run(c, true);
+}
+
+const struct capture_class wppi_capture_files = {
+	.name = "files",
+	.check = files_check,
+	.collect = files_collect,
+};

@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Recreation of all descriptors. Whatever is opened is moved at once to a gap
+ * between the image's numbers; when all files exist each gets its numbers, and
+ * nothing of the tool's but the gap's descriptors ever has to make room.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/close_range.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "files.h"
+
+#define GAP_SPARE 64 /* temporaries that are open at the same time */
+
+/* ---- Decoding ---- */
+
+static const struct file_kind *kind_of(uint64_t kind)
+{
+	for (size_t i = 0; i < wppi_nr_file_kinds; i++) {
+		if (wppi_file_kinds[i]->kind == kind)
+			return wppi_file_kinds[i];
+	}
+	return NULL;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+	uint64_t x = ((const struct ofd *)a)->id, y = ((const struct ofd *)b)->id;
+
+	return (x > y) - (x < y);
+}
+
+static int compare_nums(const void *a, const void *b)
+{
+	int x = ((const struct fd_num *)a)->num, y = ((const struct fd_num *)b)->num;
+
+	return (x > y) - (x < y);
+}
+
+struct ofd *wppi_ofd_find(struct rebuild *b, uint64_t id)
+{
+	struct ofd key = { .id = id };
+
+	return b->nr ? bsearch(&key, b->v, b->nr, sizeof(key), compare_ids) : NULL;
+}
+
+int wppi_ofd_next(const struct rebuild *b, const struct ofd *o, uint16_t type, size_t *pos,
+		  struct wpp_rec *rec)
+{
+	int err;
+
+	do
+		err = wppi_recreate_next(b->r, type, pos, rec);
+	while (!err && rec->id != o->id);
+	return err;
+}
+
+static int load_ofds(struct rebuild *b)
+{
+	struct buf list = { 0 };
+	struct wpp_rec rec;
+	size_t pos = 0;
+	int err;
+
+	while ((err = wppi_recreate_next(b->r, WPP_REC_OFD, &pos, &rec)) == 0) {
+		struct ofd o = { .id = rec.id, .fd = -1, .path_len = rec.tail_len };
+
+		wpp_rec_get(&rec, (uint64_t *)&o.rec, WPP_REC_NR(o.rec));
+		o.kind = kind_of(o.rec.kind);
+		o.path = strndup((const char *)rec.tail, rec.tail_len);
+		wppi_buf_add(&list, &o, sizeof(o));
+		if (!o.kind)
+			err = WPP_EFORMAT;
+		else if (strlen(o.path ? o.path : "") >= PATH_MAX)
+			err = WPP_ECORRUPT;
+		if (err || list.failed || !o.path)
+			break;
+	}
+	b->v = (struct ofd *)list.data;
+	b->nr = list.len / sizeof(*b->v);
+	if (err != WPP_ENOENT)
+		return err ? err : WPP_ENOMEM;
+	if (b->nr)
+		qsort(b->v, b->nr, sizeof(*b->v), compare_ids);
+	for (size_t i = 1; i < b->nr; i++) {
+		if (b->v[i].id == b->v[i - 1].id)
+			return WPP_ECORRUPT;
+	}
+	return 0;
+}
+
+static int load_nums(struct rebuild *b)
+{
+	struct buf list = { 0 };
+	struct wpp_rec_fd fd;
+	struct wpp_rec rec;
+	size_t pos = 0;
+	int err;
+
+	while ((err = wppi_recreate_next(b->r, WPP_REC_FD, &pos, &rec)) == 0) {
+		struct fd_num n = { .num = (int)rec.id };
+		struct ofd *o;
+
+		wpp_rec_get(&rec, (uint64_t *)&fd, WPP_REC_NR(fd));
+		o = wppi_ofd_find(b, fd.ofd);
+		if (!o || rec.id > INT_MAX - GAP_SPARE) {
+			err = WPP_ECORRUPT;
+			break;
+		}
+		n.cloexec = fd.cloexec;
+		n.file = (size_t)(o - b->v);
+		wppi_buf_add(&list, &n, sizeof(n));
+	}
+	b->nums = (struct fd_num *)list.data;
+	b->nr_nums = list.len / sizeof(*b->nums);
+	if (list.failed || err != WPP_ENOENT)
+		return list.failed ? WPP_ENOMEM : err;
+	if (b->nr_nums)
+		qsort(b->nums, b->nr_nums, sizeof(*b->nums), compare_nums);
+	for (size_t i = 1; i < b->nr_nums; i++) {
+		if (b->nums[i].num == b->nums[i - 1].num)
+			return WPP_ECORRUPT;
+	}
+	return 0;
+}
+
+static void unload(struct rebuild *b)
+{
+	for (size_t i = 0; i < b->nr; i++)
+		free(b->v[i].path);
+	free(b->v);
+	free(b->nums);
+}
+
+static int load(struct rebuild *b, struct recreate *r)
+{
+	int err;
+
+	memset(b, 0, sizeof(*b));
+	b->r = r;
+	err = load_ofds(b);
+	return err ? err : load_nums(b);
+}
+
+/* ---- Before anything is created ---- */
+
+static int files_prepare(struct recreate *r)
+{
+	struct rebuild b;
+	int err = load(&b, r);
+
+	for (size_t i = 0; !err && i < b.nr; i++) {
+		int one = b.v[i].kind->prepare ? b.v[i].kind->prepare(&b, &b.v[i]) : 0;
+
+		if (one && one != WPP_EREFUSED)
+			err = one;
+	}
+	unload(&b);
+	if (!err && r->notes.nr_refused)
+		err = WPP_EREFUSED;
+	return err;
+}
+
+/* ---- Numbers ---- */
+
+/* The first gap in the image's numbers that takes all that is open for a while. */
+static int find_gap(const struct rebuild *b)
+{
+	int need = GAP_SPARE + (int)(b->nr + b->r->nr_objs), from = 0;
+
+	for (size_t i = 0; i < b->nr_nums; i++) {
+		if (b->nums[i].num - from >= need)
+			break;
+		from = b->nums[i].num + 1;
+	}
+	return from;
+}
+
+static void raise_limit(const struct rebuild *b)
+{
+	uint64_t top = (uint64_t)b->gap + GAP_SPARE + b->nr + b->r->nr_objs;
+	struct rlimit lim;
+
+	if (b->nr_nums && top <= (uint64_t)b->nums[b->nr_nums - 1].num)
+		top = (uint64_t)b->nums[b->nr_nums - 1].num + 1;
+	if (getrlimit(RLIMIT_NOFILE, &lim) || lim.rlim_cur >= top)
+		return;
+	lim.rlim_cur = top;
+	if (lim.rlim_max < top)
+		lim.rlim_max = top;
+	if (setrlimit(RLIMIT_NOFILE, &lim) == 0)
+		return;
+	lim.rlim_cur = lim.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &lim);
+}
+
+int wppi_hoist(struct rebuild *b, int fd)
+{
+	int up = fcntl(fd, F_DUPFD_CLOEXEC, b->gap);
+	int err = up < 0 ? -errno : 0;
+
+	close(fd);
+	return err ? err : up;
+}
+
+int wppi_ofd_put(struct rebuild *b, struct ofd *o, int fd)
+{
+	if (fd < 0)
+		return -errno;
+	o->fd = wppi_hoist(b, fd);
+	return o->fd < 0 ? o->fd : 0;
+}
+
+static int close_between(unsigned int first, unsigned int last)
+{
+	if (first > last)
+		return 0;
+	return syscall(SYS_close_range, first, last, 0) ? -errno : 0;
+}
+
+/* Closes everything but @nr numbers. */
+static int close_others(int *keep, size_t nr)
+{
+	unsigned int from = 0;
+	int err = 0;
+
+	for (size_t i = 1; i < nr; i++) {
+		for (size_t j = i; j && keep[j] < keep[j - 1]; j--) {
+			int t = keep[j];
+
+			keep[j] = keep[j - 1];
+			keep[j - 1] = t;
+		}
+	}
+	for (size_t i = 0; i < nr && !err; i++) {
+		if (keep[i] < 0)
+			continue;
+		if (keep[i] > 0)
+			err = close_between(from, (unsigned int)keep[i] - 1);
+		from = (unsigned int)keep[i] + 1;
+	}
+	return err ? err : close_between(from, UINT_MAX);
+}
+
+static int hoist_into(struct rebuild *b, int *fd)
+{
+	int up = *fd < 0 ? -1 : wppi_hoist(b, *fd);
+
+	if (*fd >= 0 && up < 0)
+		return up;
+	*fd = up;
+	return 0;
+}
+
+/* The tool's descriptors that are still needed go to the gap, all others are closed. */
+static int make_room(struct rebuild *b)
+{
+	struct recreate *r = b->r;
+	size_t nr = r->nr_objs + 4;
+	int *keep = calloc(nr, sizeof(*keep));
+	int err = 0;
+
+	if (!keep)
+		return WPP_ENOMEM;
+	for (int i = 0; i < 3; i++) {
+		b->stdio[i] = r->how ? r->how->stdio[i] : -1;
+		if (b->stdio[i] >= 0)
+			b->stdio[i] = fcntl(b->stdio[i], F_DUPFD_CLOEXEC, 3);
+		keep[i] = b->stdio[i];
+	}
+	keep[3] = r->control;
+	for (size_t i = 0; i < r->nr_objs; i++)
+		keep[4 + i] = r->objs[i].fd;
+	err = close_others(keep, nr);
+	free(keep);
+	if (!err)
+		err = hoist_into(b, &r->control);
+	for (int i = 0; i < 3 && !err; i++)
+		err = hoist_into(b, &b->stdio[i]);
+	for (size_t i = 0; i < r->nr_objs && !err; i++)
+		err = hoist_into(b, &r->objs[i].fd);
+	return err;
+}
+
+/* Every descriptor of the image gets its number; o->fd becomes the lowest one. */
+static int place(struct rebuild *b)
+{
+	for (size_t i = 0; i < b->nr_nums; i++) {
+		const struct fd_num *n = &b->nums[i];
+		struct ofd *o = &b->v[n->file];
+
+		if (o->fd < 0)
+			continue;
+		if (dup3(o->fd, n->num, n->cloexec ? O_CLOEXEC : 0) < 0)
+			return wppi_child_fail(b->r, -errno, "descriptor %d (%s) can't be placed",
+					       n->num, o->path);
+		if (o->fd >= b->gap && !o->placed) {
+			close(o->fd);
+			o->fd = n->num;
+		}
+		o->placed = true;
+	}
+	return 0;
+}
+
+/* ---- In the child ---- */
+
+int wppi_open_flags(uint64_t flags)
+{
+	if ((flags & O_TMPFILE) == O_TMPFILE) /* which O_DIRECTORY is a part of */
+		flags &= ~(uint64_t)O_TMPFILE;
+	return (int)(flags & ~(uint64_t)(O_CREAT | O_EXCL | O_TRUNC)) | O_CLOEXEC | O_NOCTTY;
+}
+
+int wppi_fd_reopen(int fd, uint64_t flags)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return open(path, wppi_open_flags(flags) & ~(O_NOFOLLOW | O_ASYNC));
+}
+
+static int open_all(struct rebuild *b)
+{
+	for (size_t i = 0; i < b->nr; i++) {
+		struct ofd *o = &b->v[i];
+		int err = o->fd < 0 ? o->kind->open(b, o) : 0;
+
+		if (err)
+			return wppi_child_fail(b->r, err, "%s can't be opened again: %s", o->path,
+					       wpp_strerror(err));
+	}
+	return 0;
+}
+
+static int finish_all(struct rebuild *b)
+{
+	for (size_t k = 0; k < wppi_nr_file_kinds; k++) {
+		for (size_t i = 0; i < b->nr; i++) {
+			struct ofd *o = &b->v[i];
+			int err;
+
+			if (o->kind != wppi_file_kinds[k] || !o->kind->finish || o->fd < 0)
+				continue;
+			err = o->kind->finish(b, o);
+			if (err)
+				return wppi_child_fail(b->r, err, "%s can't be completed: %s",
+						       o->path, wpp_strerror(err));
+		}
+	}
+	return 0;
+}
+
+/* What belongs to every open file description. */
+static int set_common(struct rebuild *b, const struct ofd *o)
+{
+	struct f_owner_ex own = { .type = (int)o->rec.owner_type, .pid = (pid_t)o->rec.owner };
+	int flags = (int)o->rec.flags;
+
+	if (o->fd < 0 || flags & O_PATH || o->rec.kind == WPP_OFD_STDIO)
+		return 0;
+	if (o->rec.sig && fcntl(o->fd, F_SETSIG, (int)o->rec.sig))
+		return -errno;
+	/* A thread isn't there yet: its turn comes in files_last(). */
+	if (own.pid && (own.type != F_OWNER_TID || own.pid == b->r->pid) &&
+	    fcntl(o->fd, F_SETOWN_EX, &own))
+		wppi_child_note(b->r, WPP_NOTE_INFO, "file-owner",
+				"%s sent its signals to %d, which is gone", o->path, (int)own.pid);
+	return fcntl(o->fd, F_SETFL, flags) ? -errno : 0;
+}
+
+static int set_all(struct rebuild *b)
+{
+	for (size_t i = 0; i < b->nr; i++) {
+		int err = set_common(b, &b->v[i]);
+
+		if (err)
+			return wppi_child_fail(b->r, err, "flags %#llo of %s can't be set: %s",
+					       (unsigned long long)b->v[i].rec.flags, b->v[i].path,
+					       wpp_strerror(err));
+	}
+	return 0;
+}
+
+static int close_temporaries(struct rebuild *b)
+{
+	size_t nr = b->nr_nums + 1 + b->r->nr_objs, n = 0;
+	int *keep = calloc(nr, sizeof(*keep));
+	int err;
+
+	if (!keep)
+		return WPP_ENOMEM;
+	for (size_t i = 0; i < b->nr_nums; i++)
+		keep[n++] = b->nums[i].num;
+	keep[n++] = b->r->control;
+	for (size_t i = 0; i < b->r->nr_objs; i++)
+		keep[n++] = b->r->objs[i].fd;
+	err = close_others(keep, nr);
+	free(keep);
+	return err;
+}
+
+static int rebuild(struct rebuild *b)
+{
+	int err;
+
+	b->gap = find_gap(b);
+	raise_limit(b);
+	err = make_room(b);
+	if (!err)
+		err = open_all(b);
+	if (!err)
+		err = place(b);
+	if (!err)
+		err = finish_all(b);
+	if (!err)
+		err = set_all(b);
+	if (!err)
+		err = close_temporaries(b);
+	return err ? err : wppi_locks_recreate(b);
+}
+
+static int files_child(struct recreate *r)
+{
+	struct rebuild b;
+	int err = load(&b, r);
+
+	if (!err)
+		err = rebuild(&b);
+	unload(&b);
+	return err;
+}
+
+/* Signals of a file that go to one thread: it exists now. */
+static int files_last(struct recreate *r, uint32_t tid, struct script *s)
+{
+	struct wpp_rec_ofd ofd;
+	struct rebuild b;
+	int err = tid == (uint32_t)r->pid ? 0 : load(&b, r);
+
+	if (err || tid == (uint32_t)r->pid)
+		return err;
+	for (size_t i = 0; i < b.nr_nums; i++) {
+		struct f_owner_ex own = { .type = F_OWNER_TID, .pid = (pid_t)tid };
+
+		ofd = b.v[b.nums[i].file].rec;
+		if (ofd.owner == tid && ofd.owner_type == F_OWNER_TID)
+			wppi_script_call(s, 0, SYS_fcntl, (uint64_t)b.nums[i].num, F_SETOWN_EX,
+					 wppi_script_data(s, &own, sizeof(own)), 0, 0, 0);
+	}
+	unload(&b);
+	return 0;
+}
+
+const struct recreate_class wppi_recreate_files = {
+	.name = "files",
+	.prepare = files_prepare,
+	.child = files_child,
+	.last = files_last,
+};
