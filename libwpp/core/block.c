@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include "crc32c_priv.h"
+#include "store_priv.h"
+
+void wppi_diag_page(struct wpp_diag *diag, const char *what, uint64_t off, uint64_t expected,
+		    uint64_t found, uint32_t space, uint64_t page)
+{
+	if (!diag || diag->what)
+		return;
+	*diag = (struct wpp_diag){ .off = off,
+				   .expected = expected,
+				   .found = found,
+				   .page = page,
+				   .space = space,
+				   .what = what };
+}
+
+void wppi_diag(struct wpp_diag *diag, const char *what, uint64_t off, uint64_t expected,
+	       uint64_t found)
+{
+	wppi_diag_page(diag, what, off, expected, found, ~0u, ~0ull);
+}
+
+uint32_t wppi_block_crc(const struct wpp_store *st, const void *block)
+{
+	return wppi_crc32c(st->crc_hw, 0, block, WPP_PAGE_SIZE);
+}
+
+int wppi_block_read(struct wpp_store *st, const char *what, uint32_t place, uint32_t crc, void *buf,
+		    struct wpp_diag *diag)
+{
+	uint32_t found;
+	int err = wpp_io_run(st->be, WPP_IO_READ, wppi_off(place), buf, WPP_PAGE_SIZE);
+
+	if (err) {
+		wppi_diag(diag, what, wppi_off(place), crc, 0);
+		return err;
+	}
+	found = wppi_block_crc(st, buf);
+	if (found == crc)
+		return 0;
+	wppi_diag(diag, what, wppi_off(place), crc, found);
+	return WPP_ECORRUPT;
+}
+
+bool wppi_block_is_zero(const void *block)
+{
+	const uint8_t *p = block;
+
+	for (uint32_t i = 0; i < WPP_PAGE_SIZE; i++)
+		if (p[i])
+			return false;
+	return true;
+}

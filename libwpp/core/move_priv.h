@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Moves in flight: a pool of struct wpp_io, and one move under construction that
+ * grows while blocks are neighbours both in memory and on the medium.
+ */
+#ifndef WPPI_MOVE_PRIV_H
+#define WPPI_MOVE_PRIV_H
+
+#include <wpp/backend.h>
+
+#define WPPI_MOVES_MAX 64
+
+struct wppi_moves;
+
+struct wppi_move {
+	struct wpp_io io;
+	struct wppi_moves *set;
+	struct wppi_move *next_free;
+	uint8_t *bounce; /* [4096], this move's own */
+};
+
+struct wppi_moves {
+	struct wpp_backend *be;
+	struct wppi_move *move; /* [nr] */
+	struct wppi_move *free;
+	uint32_t nr, best;
+	uint32_t in_flight;
+	int write_err; /* first failed write or flush: never cleared */
+	int read_err;  /* first failed read since wppi_moves_settle_reads() */
+	uint64_t read_err_off;
+	/* the move under construction; len 0: none */
+	uint8_t *buf;
+	uint64_t off;
+	uint32_t len, op;
+};
+
+void wppi_moves_init(struct wppi_moves *set, struct wpp_backend *be, const struct wpp_medium *m,
+		     uint32_t nr);
+
+/* Add one block to the move under construction, or begin a new one. */
+int wppi_moves_add(struct wppi_moves *set, uint32_t op, uint32_t place, void *buf);
+
+/* Start the move under construction. */
+int wppi_moves_push(struct wppi_moves *set);
+
+/* A free move whose bounce block the caller fills and then writes to @place. */
+int wppi_moves_bounce(struct wppi_moves *set, struct wppi_move **out);
+int wppi_moves_write_bounce(struct wppi_moves *set, struct wppi_move *mv, uint32_t place);
+
+/* Start all, wait for all; the first failed write or flush ever. */
+int wppi_moves_settle(struct wppi_moves *set);
+
+/* The same; the first read that failed since the last call (at read_err_off). */
+int wppi_moves_settle_reads(struct wppi_moves *set);
+
+/* Settle, then FLUSH and wait. */
+int wppi_moves_flush(struct wppi_moves *set);
+
+#endif
