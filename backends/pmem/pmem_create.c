@@ -173,8 +173,7 @@ int wppi_pmem_create(const struct wpp_conf *conf, const char *path, uint64_t siz
 	code = size ? 0 : auto_size(fd, &size);
 	if (!code)
 		code = allocate(fd, size);
-	/* What is allocated on tmpfs is zeroed as well. */
-	if (!code && !wppi_pmem_is_memory_fs(fd))
+	if (!code)
 		code = write_out(fd, size, progress, arg);
 	if (code)
 		(void)failed(fd, code, size, name, err);
