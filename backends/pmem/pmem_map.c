@@ -30,6 +30,7 @@ struct pmem_map {
 	char *addr;
 	size_t len;
 	uint64_t dirty_from, dirty_to; /* for msync: written since the last FLUSH */
+	bool by_libpmem;
 	bool poisoned;
 	int finished; /* done()s that ran inside submit, for poll */
 
@@ -172,10 +173,10 @@ static void map_close(struct wpp_backend *be)
 	struct pmem_map *map = map_of(be);
 
 	populate_stop(map);
-	if (map->file.rdonly)
-		munmap(map->addr, map->len);
-	else
+	if (map->by_libpmem)
 		pmem_unmap(map->addr, map->len);
+	else
+		munmap(map->addr, map->len);
 	close(map->file.fd);
 	free(map);
 }
@@ -213,12 +214,13 @@ bool wppi_pmem_map_is_pmem(const char *fd_path)
 	return is_pmem;
 }
 
-/* libpmem maps for writing only; who just reads needs no persistence. */
+/* libpmem maps for writing only, which a reader has no right to; but it knows a devdax' size. */
 static int map_file(struct pmem_map *map, const char *fd_path, int *is_pmem)
 {
 	*is_pmem = 0;
 	map->len = (size_t)map->file.size;
-	if (!map->file.rdonly) {
+	map->by_libpmem = !map->file.rdonly || !map->len;
+	if (map->by_libpmem) {
 		map->addr = pmem_map_file(fd_path, 0, 0, 0, &map->len, is_pmem);
 		return map->addr ? 0 : wppi_from_errno(errno);
 	}
