@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Interval timers and POSIX timers. Both are kept as the time that remained: the time while the
+ * machine was off does not count, and nothing fires before the process runs.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "capture.h"
+#include "recreate.h"
+
+#ifndef PR_TIMER_CREATE_RESTORE_IDS
+#define PR_TIMER_CREATE_RESTORE_IDS	77
+#define PR_TIMER_CREATE_RESTORE_IDS_OFF 0
+#define PR_TIMER_CREATE_RESTORE_IDS_ON	1
+#define PR_TIMER_CREATE_RESTORE_IDS_GET 2
+#endif
+
+#define NR_ITIMERS  3
+#define NS_PER_SEC  1000000000ull
+#define US_PER_SEC  1000000ull
+#define SECONDS_MAX (1ull << 33) /* 272 years: no sum of times overflows */
+#define GAPS_MAX    512		 /* ids skipped one by one on kernels that can't be told an id */
+#define ADVANCE_MAX (1 << 22)
+
+/* The kernel's struct sigevent. */
+struct ksigevent {
+	uint64_t value;
+	int32_t signo, notify, tid;
+	int32_t pad[11];
+};
+_Static_assert(sizeof(struct ksigevent) == 64, "as the kernel's");
+
+/* ---- Capture ---- */
+
+struct timer {
+	int id, signo, notify, tid, clock;
+	uint64_t value;
+};
+
+/* The next entry of /proc/PID/timers; NULL at the end. */
+static const char *next_timer(const char *text, struct timer *t)
+{
+	char how[8], whom[8];
+	int used = 0;
+
+	if (sscanf(text, "ID: %d signal: %d/%" SCNx64 " notify: %7[a-z]/%7[a-z].%d ClockID: %d %n",
+		   &t->id, &t->signo, &t->value, how, whom, &t->tid, &t->clock, &used) != 7 ||
+	    !used)
+		return NULL;
+	t->notify = !strcmp(how, "none") ? SIGEV_NONE : SIGEV_SIGNAL;
+	if (!strcmp(whom, "tid"))
+		t->notify = SIGEV_THREAD_ID;
+	return text + used;
+}
+
+static int timers_ask(struct capture *c, struct thread *t, struct script *s)
+{
+	struct timer timer;
+	const char *next;
+	char *text;
+	ssize_t len;
+
+	if (t->tid != c->pid)
+		return 0;
+	for (uint64_t which = 0; which < NR_ITIMERS; which++)
+		wppi_script_call(s, 0, SYS_getitimer, which,
+				 wppi_script_data(s, NULL, sizeof(struct itimerval)), 0, 0, 0, 0);
+	len = wppi_proc_read_all(c->pid, "timers", &text);
+	if (len < 0)
+		return len == -ENOENT ? 0 : (int)len;
+	for (next = text; (next = next_timer(next, &timer)) != NULL;) {
+		wppi_script_call(s, 0, SYS_timer_gettime, (uint64_t)timer.id,
+				 wppi_script_data(s, NULL, sizeof(struct itimerspec)), 0, 0, 0, 0);
+		wppi_script_call(s, 0, SYS_timer_getoverrun, (uint64_t)timer.id, 0, 0, 0, 0, 0);
+	}
+	free(text);
+	return 0;
+}
+
+static uint64_t timeval_us(const struct timeval *tv)
+{
+	return (uint64_t)tv->tv_sec * US_PER_SEC + (uint64_t)tv->tv_usec;
+}
+
+static uint64_t timespec_ns(const struct timespec *ts)
+{
+	return (uint64_t)ts->tv_sec * NS_PER_SEC + (uint64_t)ts->tv_nsec;
+}
+
+static void collect_itimers(struct capture *c, const struct thread *t)
+{
+	for (uint64_t which = 0; which < NR_ITIMERS; which++) {
+		const struct script_call *call = wppi_answer(t, SYS_getitimer, which);
+		struct wpp_rec_itimer rec;
+		struct itimerval it;
+
+		if (!call)
+			continue;
+		memcpy(&it, wppi_script_result(&t->asked, call->arg[1]), sizeof(it));
+		rec = (struct wpp_rec_itimer){ timeval_us(&it.it_value),
+					       timeval_us(&it.it_interval) };
+		if (rec.value_us || rec.interval_us)
+			WPPI_REC(&c->pcb, ITIMER, c->pid, which, &rec, NULL, 0);
+	}
+}
+
+static void collect_timer(struct capture *c, const struct thread *t, const struct timer *timer)
+{
+	const struct script_call *call = wppi_answer(t, SYS_timer_gettime, (uint64_t)timer->id);
+	struct wpp_rec_timer rec = {
+		.clock = (uint64_t)(int64_t)timer->clock,
+		.notify = (uint64_t)timer->notify,
+		.signo = (uint64_t)timer->signo,
+		.sigval = timer->value,
+		.tid = (uint64_t)timer->tid,
+		.overrun = (uint64_t)wppi_answer_ret(t, SYS_timer_getoverrun, (uint64_t)timer->id),
+	};
+	struct itimerspec it;
+
+	if (!call)
+		return;
+	memcpy(&it, wppi_script_result(&t->asked, call->arg[1]), sizeof(it));
+	rec.value_ns = timespec_ns(&it.it_value);
+	rec.interval_ns = timespec_ns(&it.it_interval);
+	if (timer->clock == CLOCK_THREAD_CPUTIME_ID && c->nr_threads > 1)
+		wppi_note(&c->notes, WPP_NOTE_INFO, "thread-cpu-timer",
+			  "timer %d counts the CPU time of a thread that the kernel does not name; "
+			  "recreated it counts that of the first thread",
+			  timer->id);
+	WPPI_REC(&c->pcb, TIMER, c->pid, timer->id, &rec, NULL, 0);
+}
+
+static int by_id(const void *a, const void *b)
+{
+	const struct timer *x = a, *y = b;
+
+	return (x->id > y->id) - (x->id < y->id);
+}
+
+/* In ascending order of their ids: an old kernel can recreate them in this order only. */
+static int collect_timers(struct capture *c, const struct thread *t, const char *text)
+{
+	struct buf list = { 0 };
+	struct timer timer, *timers;
+	size_t nr;
+
+	while ((text = next_timer(text, &timer)) != NULL)
+		wppi_buf_add(&list, &timer, sizeof(timer));
+	timers = (struct timer *)list.data;
+	nr = list.len / sizeof(timer);
+	if (nr)
+		qsort(timers, nr, sizeof(timer), by_id);
+	for (size_t i = 0; i < nr; i++)
+		collect_timer(c, t, &timers[i]);
+	wppi_buf_free(&list);
+	return list.failed ? WPP_ENOMEM : 0;
+}
+
+static int timers_collect(struct capture *c)
+{
+	const struct thread *t = &c->threads[0];
+	ssize_t len;
+	char *text;
+	int err;
+
+	collect_itimers(c, t);
+	len = wppi_proc_read_all(c->pid, "timers", &text);
+	if (len < 0)
+		return len == -ENOENT ? 0 : (int)len;
+	err = collect_timers(c, t, text);
+	free(text);
+	return err;
+}
+
+const struct capture_class wppi_capture_timers = {
+	.name = "timers",
+	.ask = timers_ask,
+	.collect = timers_collect,
+};
+
+/* ---- Recreate ---- */
+
+static int next_itimer(const struct recreate *r, size_t *pos, uint64_t *which, struct itimerval *it)
+{
+	struct wpp_rec_itimer saved;
+	struct wpp_rec rec;
+	int err;
+
+	err = wppi_recreate_next(r, WPP_REC_ITIMER, pos, &rec);
+	if (err)
+		return err;
+	wpp_rec_get(&rec, (uint64_t *)&saved, WPP_REC_NR(saved));
+	if (rec.id >= NR_ITIMERS || saved.value_us > SECONDS_MAX * US_PER_SEC ||
+	    saved.interval_us > SECONDS_MAX * US_PER_SEC)
+		return WPP_ECORRUPT;
+	*which = rec.id;
+	it->it_value.tv_sec = (time_t)(saved.value_us / US_PER_SEC);
+	it->it_value.tv_usec = (suseconds_t)(saved.value_us % US_PER_SEC);
+	it->it_interval.tv_sec = (time_t)(saved.interval_us / US_PER_SEC);
+	it->it_interval.tv_usec = (suseconds_t)(saved.interval_us % US_PER_SEC);
+	return 0;
+}
+
+static bool timer_is_sound(const struct wpp_rec_timer *t)
+{
+	bool notifies = t->notify == SIGEV_SIGNAL || t->notify == SIGEV_THREAD_ID;
+
+	return (notifies || t->notify == SIGEV_NONE) && (int64_t)t->clock >= INT_MIN &&
+	       (int64_t)t->clock <= INT_MAX && t->value_ns <= SECONDS_MAX * NS_PER_SEC &&
+	       t->interval_ns <= SECONDS_MAX * NS_PER_SEC && (!notifies || t->signo - 1 < 64);
+}
+
+static int next_saved_timer(const struct recreate *r, size_t *pos, int *id, struct wpp_rec_timer *t)
+{
+	struct wpp_rec rec;
+	int err = wppi_recreate_next(r, WPP_REC_TIMER, pos, &rec);
+
+	if (err)
+		return err;
+	wpp_rec_get(&rec, (uint64_t *)t, WPP_REC_NR(*t));
+	if (rec.id > INT_MAX || !timer_is_sound(t))
+		return WPP_ECORRUPT;
+	*id = (int)rec.id;
+	return 0;
+}
+
+static bool can_choose_ids(void)
+{
+	return prctl(PR_TIMER_CREATE_RESTORE_IDS, PR_TIMER_CREATE_RESTORE_IDS_GET, 0, 0, 0) >= 0;
+}
+
+static int check_timers(struct recreate *r)
+{
+	int64_t last = -1, first = -1, nr = 0;
+	struct wpp_rec_timer t;
+	struct wpp_rec thread;
+	size_t pos = 0;
+	int id, err;
+
+	while ((err = next_saved_timer(r, &pos, &id, &t)) == 0) {
+		if (id <= last || (t.notify == SIGEV_THREAD_ID &&
+				   wppi_recreate_find(r, WPP_REC_THREAD, (uint32_t)t.tid, &thread)))
+			return WPP_ECORRUPT;
+		first = nr++ ? first : id;
+		last = id;
+	}
+	if (err != WPP_ENOENT)
+		return err;
+	if (!can_choose_ids() && (first > ADVANCE_MAX || last - first + 1 - nr > GAPS_MAX)) {
+		wppi_note(&r->notes, WPP_NOTE_ERROR, "timer-ids",
+			  "POSIX timers have ids up to %" PRId64 ", which this kernel can't give "
+			  "(Linux 6.15 and newer can)",
+			  last);
+		return WPP_EREFUSED;
+	}
+	return 0;
+}
+
+static int timers_prepare(struct recreate *r)
+{
+	struct itimerval it;
+	uint64_t which;
+	size_t pos = 0;
+	int err;
+
+	while ((err = next_itimer(r, &pos, &which, &it)) == 0)
+		;
+	return err == WPP_ENOENT ? check_timers(r) : err;
+}
+
+/* A kernel that can't be told an id counts up: makes the next timer be the first one saved. */
+static int timers_child(struct recreate *r)
+{
+	struct ksigevent event = { .notify = SIGEV_NONE };
+	struct wpp_rec_timer t;
+	size_t pos = 0;
+	int first, id = -1;
+
+	if (next_saved_timer(r, &pos, &first, &t) || can_choose_ids())
+		return 0;
+	while (id + 1 < first) {
+		if (syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, &id) ||
+		    syscall(SYS_timer_delete, id))
+			return wppi_child_fail(r, -errno, "can't make timers");
+	}
+	return id < first ? 0 : wppi_child_fail(r, WPP_EREFUSED, "can't make timer %d", first);
+}
+
+static void add_create(struct script *s, uint64_t clock, const struct ksigevent *event, int id)
+{
+	wppi_script_call(s, 0, SYS_timer_create, clock, wppi_script_data(s, event, sizeof(*event)),
+			 wppi_script_data(s, &id, sizeof(id)), 0, 0, 0);
+}
+
+static void add_timer(struct script *s, int id, const struct wpp_rec_timer *t)
+{
+	struct ksigevent event = {
+		.value = t->sigval,
+		.signo = (int32_t)t->signo,
+		.notify = (int32_t)t->notify,
+		.tid = (int32_t)t->tid,
+	};
+	struct itimerspec it = {
+		.it_value = { (time_t)(t->value_ns / NS_PER_SEC),
+			      (long)(t->value_ns % NS_PER_SEC) },
+		.it_interval = { (time_t)(t->interval_ns / NS_PER_SEC),
+				 (long)(t->interval_ns % NS_PER_SEC) },
+	};
+
+	add_create(s, t->clock, &event, id);
+	if (t->value_ns)
+		wppi_script_call(s, 0, SYS_timer_settime, (uint64_t)id, 0,
+				 wppi_script_data(s, &it, sizeof(it)), 0, 0, 0);
+}
+
+static void add_gap(struct script *s, int from, int to)
+{
+	struct ksigevent event = { .notify = SIGEV_NONE };
+
+	for (int id = from; id < to; id++) {
+		add_create(s, CLOCK_MONOTONIC, &event, id);
+		wppi_script_call(s, 0, SYS_timer_delete, (uint64_t)id, 0, 0, 0, 0, 0);
+	}
+}
+
+static void add_choose_ids(struct script *s, uint64_t on)
+{
+	wppi_script_call(s, 0, SYS_prctl, PR_TIMER_CREATE_RESTORE_IDS, on, 0, 0, 0, 0);
+}
+
+/* By the first thread, which comes last: all threads that a timer may notify exist. */
+static int timers_last(struct recreate *r, uint32_t tid, struct script *s)
+{
+	bool choose = can_choose_ids();
+	struct wpp_rec_timer t;
+	struct itimerval it;
+	uint64_t which;
+	int id, next = -1;
+
+	if (tid != (uint32_t)r->pid)
+		return 0;
+	if (choose)
+		add_choose_ids(s, PR_TIMER_CREATE_RESTORE_IDS_ON);
+	for (size_t pos = 0; next_saved_timer(r, &pos, &id, &t) == 0; next = id + 1) {
+		if (!choose && next >= 0)
+			add_gap(s, next, id);
+		add_timer(s, id, &t);
+	}
+	if (choose)
+		add_choose_ids(s, PR_TIMER_CREATE_RESTORE_IDS_OFF);
+	for (size_t pos = 0; next_itimer(r, &pos, &which, &it) == 0;)
+		wppi_script_call(s, 0, SYS_setitimer, which, wppi_script_data(s, &it, sizeof(it)),
+				 0, 0, 0, 0);
+	return 0;
+}
+
+const struct recreate_class wppi_recreate_timers = {
+	.name = "timers",
+	.prepare = timers_prepare,
+	.child = timers_child,
+	.last = timers_last,
+};
