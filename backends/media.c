@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* The medium that wpp.conf names: lock, backend, store and its workspace in one handle. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include "media_priv.h"
+#include "registry.h"
+
+struct wpp_media {
+	int fd; /* holds the lock */
+	const struct wpp_backend_type *type;
+	struct wpp_backend *be;
+	struct wpp_medium medium;
+	struct wpp_geometry geometry;
+	struct wpp_store *store;
+	void *workspace;
+	uint64_t workspace_len;
+	struct wpp_diag diag;
+	char *path;
+};
+
+int wppi_media_backend(const struct wpp_conf *conf, int fd, uint32_t flags, struct wpp_backend **be,
+		       struct wpp_medium *m, struct wpp_media_error *err)
+{
+	const struct wpp_backend_type *type =
+		wpp_backend_type_find(wpp_conf_text(conf, "wpp", "backend"));
+	char fd_path[32];
+	int code;
+
+	/* By descriptor: what is locked and what is opened are the same file. */
+	snprintf(fd_path, sizeof(fd_path), "/proc/self/fd/%d", fd);
+	code = type->open(conf, fd_path, flags & WPP_MEDIA_RDONLY, be, err);
+	if (code)
+		return code;
+	code = (*be)->ops->probe(*be, m);
+	if (!code)
+		return 0;
+	(*be)->ops->close(*be);
+	*be = NULL;
+	return wppi_fail(err, code, "%s: does not answer: %s", wpp_conf_text(conf, "wpp", "path"),
+			 wpp_strerror(code));
+}
+
+/* The label tells the whole geometry, but lies where the geometry puts it: try each known one. */
+int wppi_media_find_store(struct wpp_backend *be, const struct wpp_medium *m,
+			  struct wpp_geometry *geo)
+{
+	static int (*const known[])(struct wpp_geometry *, uint64_t) = { wpp_geometry_fit,
+									 wpp_geometry_thesis };
+	void *scratch = aligned_alloc(WPP_PAGE_SIZE, WPP_PAGE_SIZE);
+	int first = WPP_EFORMAT, err = WPP_EFORMAT;
+
+	if (!scratch)
+		return WPP_ENOMEM;
+	for (size_t i = 0; err && i < sizeof(known) / sizeof(known[0]); i++) {
+		if (known[i](geo, m->size))
+			continue;
+		err = wpp_store_probe(be, m, geo->base[WPP_SEC_INTERNAL], geo, scratch);
+		if (first == WPP_EFORMAT)
+			first = err;
+	}
+	free(scratch);
+	return err ? first : 0;
+}
+
+static int explain(int code, const char *path, const struct wpp_diag *diag,
+		   struct wpp_media_error *err)
+{
+	switch (code) {
+	case WPP_EFORMAT:
+		return wppi_fail(err, code,
+				 "%s: not a medium of wpp, or of an unknown version; nothing was "
+				 "changed. Set another path in [wpp] of wpp.conf, or overwrite it "
+				 "with wpp format --force",
+				 path);
+	case WPP_ECORRUPT:
+		return wppi_fail(err, code, "%s: damaged: %s at byte %llu", path,
+				 diag->what ? diag->what : "label", (unsigned long long)diag->off);
+	default:
+		return wppi_fail(err, code, "%s: %s", path, wpp_strerror(code));
+	}
+}
+
+static int open_store(struct wpp_media *media, const struct wpp_conf *conf, uint32_t flags)
+{
+	struct wpp_store_cfg cfg = {
+		.size = sizeof(cfg),
+		.flags = flags & WPP_MEDIA_RDONLY ? WPP_STORE_RDONLY : 0,
+		.generations = (uint32_t)wpp_conf_number(conf, "wpp", "generations"),
+	};
+	int code = wppi_media_find_store(media->be, &media->medium, &media->geometry);
+	uint64_t len;
+	void *ws;
+
+	if (code)
+		return code;
+	cfg.label_off = media->geometry.base[WPP_SEC_INTERNAL];
+	len = wpp_store_workspace(&media->geometry, &media->medium, &cfg);
+	if (!len)
+		return WPP_EINVAL;
+	ws = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+		  -1, 0);
+	if (ws == MAP_FAILED)
+		return WPP_ENOMEM;
+	media->workspace = ws;
+	media->workspace_len = len;
+	return wpp_store_open(&media->store, media->be, &media->medium, &cfg, ws, len,
+			      &media->diag);
+}
+
+static int open_locked(struct wpp_media *media, const struct wpp_conf *conf, uint32_t flags,
+		       bool *blank, struct wpp_media_error *err)
+{
+	int code;
+
+	*blank = wppi_media_is_blank(media->fd);
+	if (*blank)
+		return wppi_fail(err, WPP_EFORMAT, "%s: an empty file, not a medium yet",
+				 media->path);
+	code = wppi_media_backend(conf, media->fd, flags, &media->be, &media->medium, err);
+	if (code)
+		return code;
+	code = open_store(media, conf, flags);
+	return code ? explain(code, media->path, &media->diag, err) : 0;
+}
+
+/* *@blank: nothing is there that could be lost. */
+static int open_existing(const struct wpp_conf *conf, uint32_t flags, struct wpp_media **out,
+			 bool *blank, struct wpp_media_error *err)
+{
+	const char *path = wpp_conf_text(conf, "wpp", "path");
+	struct wpp_media *media = calloc(1, sizeof(*media));
+	int code;
+
+	*blank = false;
+	if (!media)
+		return wppi_fail(err, WPP_ENOMEM, "out of memory");
+	media->fd = -1;
+	media->type = wpp_backend_type_find(wpp_conf_text(conf, "wpp", "backend"));
+	media->path = strdup(path);
+	code = media->path ? wppi_media_lock(path, path, flags, &media->fd, err)
+			   : wppi_fail(err, WPP_ENOMEM, "out of memory");
+	if (!code)
+		code = open_locked(media, conf, flags, blank, err);
+	*blank |= code == WPP_ENOENT;
+	if (code)
+		wpp_media_close(media);
+	else
+		*out = media;
+	return code;
+}
+
+int wpp_media_open(const struct wpp_conf *conf, uint32_t flags, struct wpp_media **out,
+		   struct wpp_media_error *err)
+{
+	bool blank;
+	int code;
+
+	*out = NULL;
+	if (err)
+		*err = (struct wpp_media_error){ 0 };
+	if (flags & WPP_MEDIA_NOLOCK && !(flags & WPP_MEDIA_RDONLY))
+		return wppi_fail(err, WPP_EINVAL, "only a reader may do without the lock");
+	code = open_existing(conf, flags, out, &blank, err);
+	if (!code || !blank || !(flags & WPP_MEDIA_CREATE))
+		return code;
+	code = wpp_media_create(conf, flags & WPP_MEDIA_WAIT, NULL, NULL, err);
+	if (code && code != WPP_EEXIST)
+		return code;
+	if (err)
+		*err = (struct wpp_media_error){ 0 };
+	return open_existing(conf, flags, out, &blank, err);
+}
+
+void wpp_media_close(struct wpp_media *media)
+{
+	if (!media)
+		return;
+	if (media->store)
+		wpp_store_close(media->store);
+	if (media->workspace)
+		munmap(media->workspace, media->workspace_len);
+	if (media->be && media->be->ops->close)
+		media->be->ops->close(media->be);
+	if (media->fd >= 0)
+		close(media->fd);
+	free(media->path);
+	free(media);
+}
+
+struct wpp_store *wpp_media_store(struct wpp_media *media)
+{
+	return media->store;
+}
+
+struct wpp_backend *wpp_media_backend(struct wpp_media *media)
+{
+	return media->be;
+}
+
+const struct wpp_medium *wpp_media_medium(const struct wpp_media *media)
+{
+	return &media->medium;
+}
+
+const struct wpp_geometry *wpp_media_geometry(const struct wpp_media *media)
+{
+	return &media->geometry;
+}
+
+const char *wpp_media_path(const struct wpp_media *media)
+{
+	return media->path;
+}
+
+const char *wpp_media_how(const struct wpp_media *media)
+{
+	return media->type->how ? media->type->how(media->be) : media->type->help;
+}
+
+const struct wpp_diag *wpp_media_diag(const struct wpp_media *media)
+{
+	return media->diag.what ? &media->diag : NULL;
+}

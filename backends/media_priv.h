@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#ifndef WPP_MEDIA_PRIV_H
+#define WPP_MEDIA_PRIV_H
+
+#include <wpp/media.h>
+
+/*
+ * Open and flock @path; @flags: WPP_MEDIA_RDONLY, _WAIT, _NOLOCK. The file that is locked is the
+ * one that @path names when it returns. @name: what messages call it.
+ */
+int wppi_media_lock(const char *path, const char *name, uint32_t flags, int *fd,
+		    struct wpp_media_error *err);
+
+/* A regular file without a byte of data: nobody's. */
+bool wppi_media_is_blank(int fd);
+
+/* A backend over the file of @fd, probed. */
+int wppi_media_backend(const struct wpp_conf *conf, int fd, uint32_t flags, struct wpp_backend **be,
+		       struct wpp_medium *m, struct wpp_media_error *err);
+
+/* Where is the label of which store? WPP_EFORMAT: none of ours. */
+int wppi_media_find_store(struct wpp_backend *be, const struct wpp_medium *m,
+			  struct wpp_geometry *geo);
+
+#endif
