@@ -77,6 +77,8 @@ static uint32_t path_find(const struct wpp_regions *t, uint64_t start, struct pa
 	uint32_t i = t->root;
 
 	p->len = 0;
+	p->node[0] = 0;
+	p->side[0] = 0;
 	while (i && p->len < DEPTH_MAX && wppi_rtree_node(t, i)->start != start) {
 		bool right = wppi_rtree_node(t, i)->start < start;
 

@@ -17,7 +17,7 @@ static uint32_t entry_size(uint32_t len)
 
 uint64_t wppi_strtab_area(uint32_t text_bytes)
 {
-	return ((uint64_t)text_bytes * 8 + 6) / 7;
+	return (uint64_t)text_bytes + text_bytes / 7 + 1;
 }
 
 void wppi_strtab_init(struct wppi_strtab *t)

@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""Prove that libwpp/core is freestanding: check.py TOP ARCH COMPILER
+
+Compiles every core file without a libc, with the flags that a kernel or an SMM
+handler would use, links them into one object and checks that it
+  - needs nothing but mem{cpy,move,set,cmp} and the port's wpp_plat_*,
+  - has no data that can be written,
+  - has no stack frame over FRAME_MAX bytes, no alloca, no recursion (gcc).
+Exits 77 when there is no such compiler.
+"""
+import collections
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+FRAME_MAX = 1024
+COMMON = """-std=gnu11 -O2 -Wall -Wextra -Wconversion -Wvla -Werror -ffreestanding -nostdinc
+    -fno-pic -fno-stack-protector -fno-common -fno-asynchronous-unwind-tables""".split()
+ARCH = {
+    "x86_64": ["-m64", "-mno-red-zone", "-mgeneral-regs-only"],
+    "i686": ["-m32", "-march=i686", "-mgeneral-regs-only"],
+    "aarch64": ["-mgeneral-regs-only"],
+    "s390x": ["-msoft-float"],
+}
+ALLOWED = re.compile(r"mem(cpy|move|set|cmp)|wpp_plat_\w+")
+
+
+def run(cmd):
+    return subprocess.run(cmd, check=True, text=True, stdout=subprocess.PIPE).stdout
+
+
+def is_gcc(cc):
+    return "Free Software Foundation" in run([cc, "--version"])
+
+
+def build(cc, arch, top, out):
+    core = top / "libwpp/core"
+    flags = COMMON + ARCH[arch] + [f"-Wframe-larger-than={FRAME_MAX}", "-I", top / "libwpp/include",
+                                   "-I", top / "libwpp/port", "-isystem",
+                                   run([cc, "-print-file-name=include"]).strip()]
+    if is_gcc(cc):
+        flags += ["-fstack-usage", "-fcallgraph-info=su"]
+    objects = []
+    for source in sorted(core.glob("*.c")):
+        objects.append(out / f"{source.stem}.o")
+        run([cc, *flags, "-c", source, "-o", objects[-1]])
+    run([cc, *ARCH[arch][:1], "-r", "-nostdlib", "-o", out / "core.elf", *objects])
+    return len(objects)
+
+
+def symbols(out):
+    """What is missing, and what could be written, in the linked core."""
+    missing, writable = [], []
+    for line in run(["nm", out / "core.elf"]).splitlines():
+        kind, name = line.split()[-2:]
+        if kind in "Uw" and not ALLOWED.fullmatch(name):
+            missing.append(name)
+        if kind in "DdBbCGgSs":
+            writable.append(name)
+    return missing, writable
+
+
+def frames(out):
+    """(bytes, function, static or dynamic) of each function, largest first."""
+    found = []
+    for su in out.glob("*.su"):
+        for line in su.read_text().splitlines():
+            where, size, kind = line.split("\t")
+            found.append((int(size), where.split(":")[-1], kind))
+    return sorted(found, reverse=True)
+
+
+def calls(out):
+    graph = collections.defaultdict(set)
+    for ci in out.glob("*.ci"):
+        for line in ci.read_text().splitlines():
+            edge = re.match(r'edge: { sourcename: "([^"]+)" targetname: "([^"]+)"', line)
+            if edge:
+                graph[edge[1]].add(edge[2])
+    return graph
+
+
+def deepest(graph, size_of):
+    """The largest sum of frames on a way of direct calls; raises on recursion."""
+    depth = {}
+
+    def visit(fn, above):
+        if fn in above:
+            sys.exit(f"recursion: {' > '.join(above + [fn])}")
+        if fn not in depth:
+            below = [visit(callee, above + [fn]) for callee in graph.get(fn, ())]
+            depth[fn] = size_of.get(fn.split(":")[-1], 0) + max(below, default=0)
+        return depth[fn]
+
+    return max(((visit(fn, []), fn.split(":")[-1]) for fn in list(graph)), default=(0, "none"))
+
+
+def check(cc, arch, top, out):
+    nr = build(cc, arch, top, out)
+    missing, writable = symbols(out)
+    sizes = frames(out)
+    dynamic = [name for _, name, kind in sizes if kind != "static"]
+    for what, names in (("needs", missing), ("writable data", writable), ("alloca", dynamic)):
+        if names:
+            sys.exit(f"{arch}, {cc}: {what}: {' '.join(names)}")
+    print(f"{arch}, {cc}: {nr} files need nothing but mem* and port hooks")
+    if sizes:
+        way = deepest(calls(out), {name: size for size, name, _ in sizes})
+        print(f"  largest frame {sizes[0][0]} bytes ({sizes[0][1]}), limit {FRAME_MAX};"
+              f" deepest way of direct calls {way[0]} bytes (from {way[1]})")
+
+
+def main():
+    top, arch, cc = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+    if not shutil.which(cc):
+        print(f"skipped: no {cc}")
+        sys.exit(77)
+    with tempfile.TemporaryDirectory() as out:
+        try:
+            check(cc, arch, top, pathlib.Path(out))
+        except subprocess.CalledProcessError as err:
+            sys.exit(f"{arch}: failed: {' '.join(str(word) for word in err.cmd)}")
+
+
+main()
