@@ -98,13 +98,21 @@ uint32_t wppi_bitmap_count(const struct wppi_bitmap *map, uint32_t first, uint32
 	return nr;
 }
 
+/* The lowest bit that is set; in halves, because 32-bit machines have no 64-bit ctz. */
+static uint32_t lowest_bit(uint64_t v)
+{
+	if ((uint32_t)v)
+		return (uint32_t)__builtin_ctz((uint32_t)v);
+	return 32 + (uint32_t)__builtin_ctz((uint32_t)(v >> 32));
+}
+
 static uint32_t next_bit(const struct wppi_bitmap *map, uint32_t bit, uint32_t end, uint64_t flip)
 {
 	while (bit < end) {
 		uint64_t v = (map->word[bit >> 6] ^ flip) >> (bit & 63);
 
 		if (v) {
-			bit += (uint32_t)__builtin_ctzll(v);
+			bit += lowest_bit(v);
 			return bit < end ? bit : end;
 		}
 		bit = (bit | 63) + 1;
