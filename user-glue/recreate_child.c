@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* In the new process: everything that is not memory, as ordinary C code. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "recreate_priv.h"
+
+#define TEXT_MAX 960
+
+int wppi_child_fail(struct recreate *r, int err, const char *fmt, ...)
+{
+	char text[TEXT_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	wppi_message_send(r->control, MESSAGE_FAILED, err, "recreate", text);
+	return err;
+}
+
+void wppi_child_note(struct recreate *r, enum wpp_note_kind kind, const char *name, const char *fmt,
+		     ...)
+{
+	char text[TEXT_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	wppi_message_send(r->control, MESSAGE_NOTE, (int)kind, name, text);
+}
+
+int wppi_recreate_memobj(const struct recreate *r, uint64_t id)
+{
+	for (size_t i = 0; i < r->nr_objs; i++) {
+		if (r->objs[i].id == id)
+			return r->objs[i].fd;
+	}
+	return -1;
+}
+
+/* Only once somebody traces us (and kills us should he fail) may anything happen. */
+static void wait_go(int sock)
+{
+	struct message m;
+
+	if (recv(sock, &m, sizeof(m), 0) != (ssize_t)sizeof(m) || m.type != MESSAGE_GO)
+		_exit(127);
+}
+
+/* ---- Descriptors ---- */
+
+static bool image_uses(const struct recreate *r, uint64_t fd)
+{
+	struct wpp_rec rec;
+	size_t pos = 0;
+
+	while (wppi_recreate_next(r, WPP_REC_FD, &pos, &rec) == 0) {
+		if (rec.id == fd)
+			return true;
+	}
+	return false;
+}
+
+/* The lowest number from *@next on that the image leaves free. */
+static int pick(const struct recreate *r, int *next)
+{
+	while (image_uses(r, (uint64_t)*next))
+		(*next)++;
+	return (*next)++;
+}
+
+/* A descriptor that the new process keeps, and the number that it gets. */
+struct kept {
+	int *fd;
+	int to;
+};
+
+static size_t list_kept(struct build *b, struct kept *k)
+{
+	size_t n = 0;
+	int next = 3;
+
+	k[n++].fd = &b->r.control;
+	for (size_t i = 0; i < b->r.nr_objs; i++)
+		k[n++].fd = &b->r.objs[i].fd;
+	for (size_t i = 0; i < 3; i++) {
+		if (b->how.stdio[i] >= 0)
+			k[n++].fd = &b->how.stdio[i];
+	}
+	for (size_t i = 0; i < n; i++)
+		k[i].to = pick(&b->r, &next);
+	return n;
+}
+
+void wppi_child_numbers(struct build *b)
+{
+	int next = 3;
+
+	pick(&b->r, &next); /* the control socket */
+	for (size_t i = 0; i < b->r.nr_objs; i++)
+		b->objs[i].remote = pick(&b->r, &next);
+}
+
+/* First out of everybody's way, then to their numbers; all others are closed. */
+static int move_kept(struct kept *k, size_t n)
+{
+	int low = k[n - 1].to + 1;
+
+	for (size_t i = 0; i < n; i++) {
+		*k[i].fd = fcntl(*k[i].fd, F_DUPFD, low);
+		if (*k[i].fd < 0)
+			return -errno;
+	}
+	if (syscall(SYS_close_range, 0, low - 1, 0))
+		return -errno;
+	for (size_t i = 0; i < n; i++) {
+		if (dup2(*k[i].fd, k[i].to) < 0)
+			return -errno;
+		*k[i].fd = k[i].to;
+	}
+	return syscall(SYS_close_range, low, ~0u, 0) ? -errno : 0;
+}
+
+/* Nothing of the tool's stays open but what we need, at numbers that the image leaves free. */
+static int clear_descriptors(struct build *b)
+{
+	struct kept *k = calloc(b->r.nr_objs + 4, sizeof(*k));
+	int err;
+
+	if (!k)
+		return WPP_ENOMEM;
+	err = move_kept(k, list_kept(b, k));
+	free(k);
+	return err;
+}
+
+/* The limit is the tool's until last(): it must not be what stops us. */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+static int run_classes(struct build *b)
+{
+	int err;
+
+	for (const struct recreate_class *const *c = wppi_recreate_classes; *c; c++) {
+		if (!(*c)->child)
+			continue;
+		err = (*c)->child(&b->r);
+		if (err)
+			return wppi_child_fail(&b->r, err, "%s: %s", (*c)->name, wpp_strerror(err));
+	}
+	return 0;
+}
+
+_Noreturn void wppi_child_main(struct build *b)
+{
+	int err;
+
+	wait_go(b->r.control);
+	raise_descriptor_limit();
+	err = clear_descriptors(b);
+	if (err)
+		wppi_child_fail(&b->r, err, "descriptors can't be set aside: %s", strerror(-err));
+	if (!err)
+		err = run_classes(b);
+	if (!err)
+		err = wppi_message_send(b->r.control, MESSAGE_READY, b->r.control, "", "");
+	if (err)
+		_exit(127);
+	for (;;)
+		kill(getpid(), SIGSTOP); /* the tracer takes over here */
+}

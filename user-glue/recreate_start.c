@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The new process, from clone3 to the moment when it stops for us.
+ *
+ * A short-lived maker stands between: a fork of the caller, so that C code is
+ * safe in it whatever threads the caller has, and namespaces can be unshared
+ * without touching the caller. It makes the process with CLONE_PARENT: our own
+ * child.
+ */
+#include <errno.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "recreate_priv.h"
+
+#define SEIZE_OPTIONS (PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD)
+
+/* ---- Messages ---- */
+
+int wppi_message_send(int sock, uint32_t type, int value, const char *name, const char *text)
+{
+	struct message m = { .type = type, .value = value };
+
+	strncpy(m.name, name, sizeof(m.name) - 1);
+	strncpy(m.text, text, sizeof(m.text) - 1);
+	return send(sock, &m, sizeof(m), MSG_NOSIGNAL) == (ssize_t)sizeof(m) ? 0 : -errno;
+}
+
+/* 0; WPP_ENOENT when the other side is gone. */
+static int receive(int sock, struct message *m)
+{
+	ssize_t n;
+
+	do {
+		n = recv(sock, m, sizeof(*m), 0);
+	} while (n < 0 && errno == EINTR);
+	if (n != (ssize_t)sizeof(*m))
+		return n < 0 ? -errno : WPP_ENOENT;
+	m->name[sizeof(m->name) - 1] = '\0';
+	m->text[sizeof(m->text) - 1] = '\0';
+	return 0;
+}
+
+/* ---- The maker ---- */
+
+static void clone_failed(struct build *b, int sock, int err)
+{
+	char text[256];
+
+	if (err == EEXIST)
+		snprintf(text, sizeof(text),
+			 "the process id %d is taken; end its owner, or recreate in a new pid "
+			 "namespace (--new-pid-namespace)",
+			 (int)b->r.pid);
+	else if (err == EPERM)
+		snprintf(text, sizeof(text),
+			 "choosing the process id %d takes CAP_CHECKPOINT_RESTORE (or "
+			 "CAP_SYS_ADMIN)",
+			 (int)b->r.pid);
+	else
+		snprintf(text, sizeof(text), "the process can't be made with id %d: %s",
+			 (int)b->r.pid, strerror(err));
+	wppi_message_send(sock, MESSAGE_FAILED, -err,
+			  err == EEXIST	 ? "pid"
+			  : err == EPERM ? "capability"
+					 : "clone",
+			  text);
+}
+
+/* In the maker: namespaces, then the process. */
+static void make(struct build *b, int sock)
+{
+	pid_t want = b->r.pid;
+	struct clone_args args = {
+		.flags = CLONE_PARENT,
+		.set_tid = (uint64_t)(uintptr_t)&want,
+		.set_tid_size = 1,
+	};
+	long pid;
+	int err;
+
+	err = wppi_timens_enter(b);
+	if (err) {
+		wppi_message_send(sock, MESSAGE_FAILED, err, "time-namespace",
+				  "the clock can't go on where it was: a time namespace takes "
+				  "CAP_SYS_ADMIN and CONFIG_TIME_NS");
+		return;
+	}
+	pid = syscall(SYS_clone3, &args, sizeof(args));
+	if (pid == 0) {
+		b->r.control = sock;
+		wppi_child_main(b);
+	}
+	if (pid < 0)
+		clone_failed(b, sock, errno);
+	else
+		wppi_message_send(sock, MESSAGE_PID, (int)pid, "", "");
+}
+
+static int start_maker(struct build *b, pid_t *maker)
+{
+	sigset_t all, before;
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+		return -errno;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	*maker = fork();
+	if (*maker == 0) {
+		close(pair[0]);
+		make(b, pair[1]);
+		_exit(0);
+	}
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	close(pair[1]);
+	b->peer = pair[0];
+	if (*maker > 0)
+		return 0;
+	close(pair[0]);
+	b->peer = -1;
+	return WPP_ENOMEM;
+}
+
+/* ---- Our side ---- */
+
+static int trace_new(struct build *b, pid_t pid)
+{
+	b->pid = pid;
+	if (ptrace(PTRACE_SEIZE, pid, NULL, (void *)(uintptr_t)SEIZE_OPTIONS)) {
+		int err = -errno;
+
+		wppi_note(&b->r.notes, WPP_NOTE_ERROR, "ptrace",
+			  "the new process can't be traced: %s", strerror(-err));
+		return err;
+	}
+	return wppi_message_send(b->peer, MESSAGE_GO, 0, "", "");
+}
+
+/* Handles one message. 1: the process is ready. */
+static int handle(struct build *b, const struct message *m)
+{
+	switch (m->type) {
+	case MESSAGE_PID:
+		return trace_new(b, m->value);
+	case MESSAGE_NOTE:
+		wppi_note(&b->r.notes, (enum wpp_note_kind)m->value, m->name, "%s", m->text);
+		return 0;
+	case MESSAGE_FAILED:
+		wppi_note(&b->r.notes, m->value == WPP_EREFUSED ? WPP_NOTE_REFUSED : WPP_NOTE_ERROR,
+			  m->name, "%s", m->text);
+		return m->value < 0 ? m->value : WPP_EIO;
+	case MESSAGE_READY:
+		b->r.control = m->value;
+		return 1;
+	default:
+		return WPP_EIO;
+	}
+}
+
+static int converse(struct build *b)
+{
+	struct message m;
+	int err;
+
+	do {
+		err = receive(b->peer, &m);
+		if (err) {
+			wppi_note(&b->r.notes, WPP_NOTE_ERROR, "died",
+				  "the new process died while it was built");
+			return WPP_EIO;
+		}
+		err = handle(b, &m);
+	} while (!err);
+	return err > 0 ? 0 : err;
+}
+
+static int wait_stopped(struct build *b)
+{
+	int status;
+
+	while (waitpid(b->pid, &status, __WALL) < 0) {
+		if (errno != EINTR)
+			return -errno;
+	}
+	if (WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP)
+		return 0;
+	wppi_note(&b->r.notes, WPP_NOTE_ERROR, "died",
+		  "the new process ended while it was built (wait status 0x%x)", status);
+	return WPP_EIO;
+}
+
+int wppi_process_start(struct build *b)
+{
+	pid_t maker;
+	int err = start_maker(b, &maker);
+
+	if (err)
+		return err;
+	err = converse(b);
+	while (waitpid(maker, NULL, 0) < 0 && errno == EINTR)
+		;
+	return err ? err : wait_stopped(b);
+}
