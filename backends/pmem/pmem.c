@@ -42,6 +42,16 @@ bool wppi_pmem_is_memory_fs(int fd)
 	return fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC || fs.f_type == HUGETLBFS_MAGIC;
 }
 
+/* Asked first, because to map a file just to see takes milliseconds. */
+static bool may_be_dax(int fd)
+{
+	struct statx stx;
+
+	if (statx(fd, "", AT_EMPTY_PATH, 0, &stx) || !(stx.stx_attributes_mask & STATX_ATTR_DAX))
+		return true;
+	return stx.stx_attributes & STATX_ATTR_DAX;
+}
+
 static int look_at(struct wppi_pmem_file *file, bool *is_char)
 {
 	struct stat st;
@@ -72,7 +82,8 @@ static enum access choose(const struct wpp_conf *conf, const struct wppi_pmem_fi
 		return wish;
 	if (file->is_volatile)
 		return ACCESS_MAP;
-	if (file->is_regular && !file->rdonly && wppi_pmem_map_is_pmem(fd_path))
+	if (file->is_regular && !file->rdonly && may_be_dax(file->fd) &&
+	    wppi_pmem_map_is_pmem(fd_path))
 		return ACCESS_MAP;
 	return ACCESS_DIRECT;
 }
