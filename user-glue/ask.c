@@ -17,6 +17,7 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "capture.h"
 
@@ -28,15 +29,44 @@
 #define FLAG_OVERFLOW	0x800u
 #define FLAGS_OF_TRACER 0x10100u /* single step, resume */
 
-extern const uint8_t wppi_ask_map[], wppi_ask_run[], wppi_ask_unmap[], wppi_ask_saved[],
-	wppi_ask_end[];
+extern const uint8_t wppi_ask_map[], wppi_ask_mapped[], wppi_ask_run[], wppi_ask_answered[],
+	wppi_ask_unmapped[], wppi_ask_saved[], wppi_ask_end[];
 #define BLOB_AT(symbol) ((uint64_t)((symbol)-wppi_ask_map))
 #define BLOB_LEN	BLOB_AT(wppi_ask_end)
 
 struct ask_saved {
-	uint64_t mask, rip, rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13;
+	uint64_t mask, rip, rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15;
+	uint64_t pid;
 	uint8_t flags, overflow, zero[6];
 };
+
+/* ---- Marks ---- */
+
+/*
+ * A signal for the marks: ignored by the process, awaited by no thread. Without one (some runtimes
+ * catch them all) 0, and the tracer stops the thread at each call.
+ */
+static int mark_signal(const struct capture *c)
+{
+	static const int harmless[] = { SIGWINCH, SIGURG, SIGCHLD };
+	char status[16384];
+	uint64_t busy;
+	const char *p;
+
+	if (wppi_proc_read(c->pid, "status", status, sizeof(status)) < 0)
+		return 0;
+	p = wppi_proc_field(status, "SigCgt");
+	busy = p ? strtoull(p, NULL, 16) : UINT64_MAX;
+	p = wppi_proc_field(status, "ShdPnd");
+	busy |= p ? strtoull(p, NULL, 16) : 0;
+	for (size_t i = 0; i < c->nr_threads; i++)
+		busy |= c->threads[i].sigmask;
+	for (size_t i = 0; i < sizeof(harmless) / sizeof(harmless[0]); i++) {
+		if (!(busy & 1ull << (harmless[i] - 1)))
+			return harmless[i];
+	}
+	return 0;
+}
 
 /* ---- Where the blob goes ---- */
 
@@ -74,14 +104,16 @@ static const struct vma *find_vdso(const struct capture *c)
 	return NULL;
 }
 
-/* ptrace may write where the process itself may not. */
-static int poke(pid_t tid, uint64_t addr, const void *data, size_t len)
+/* A tracer may write where the process itself may not; some kernels let it by ptrace() only. */
+static int poke(const struct capture *c, uint64_t addr, const void *data, size_t len)
 {
 	uint64_t word;
 
+	if (pwrite(c->mem, data, len, (off_t)addr) == (ssize_t)len)
+		return 0;
 	for (size_t i = 0; i < len; i += sizeof(word)) {
 		memcpy(&word, (const uint8_t *)data + i, sizeof(word));
-		if (ptrace(PTRACE_POKEDATA, tid, (void *)(uintptr_t)(addr + i),
+		if (ptrace(PTRACE_POKEDATA, c->pid, (void *)(uintptr_t)(addr + i),
 			   (void *)(uintptr_t)word))
 			return -errno;
 	}
@@ -106,12 +138,13 @@ static int place_blob(struct capture *c)
 		return WPP_EREFUSED;
 	}
 	c->blob = v->start + used;
-	return poke(c->pid, c->blob, wppi_ask_map, BLOB_LEN);
+	c->mark = mark_signal(c);
+	return poke(c, c->blob, wppi_ask_map, BLOB_LEN);
 }
 
 /* ---- The registers to find back to ---- */
 
-static void save_regs(struct ask_saved *s, const struct thread *t)
+static void save_regs(struct ask_saved *s, const struct capture *c, const struct thread *t)
 {
 	const struct user_regs_struct *r = &t->live;
 	int64_t error = (int64_t)r->rax;
@@ -132,6 +165,9 @@ static void save_regs(struct ask_saved *s, const struct thread *t)
 		.r11 = r->r11,
 		.r12 = r->r12,
 		.r13 = r->r13,
+		.r14 = r->r14,
+		.r15 = r->r15,
+		.pid = (uint64_t)c->pid,
 	};
 	s->flags = (uint8_t)r->eflags;
 	s->overflow = (r->eflags & FLAG_OVERFLOW) != 0;
@@ -150,20 +186,22 @@ static int set_mask(pid_t tid, uint64_t mask)
 
 /* ---- Steps ---- */
 
-/* To the next entry or exit of a system call. A job control signal is put off to the end. */
+/* To the next stop, of a mark or a system call. A SIGSTOP is put off to the end. */
 static int step(struct capture *c, pid_t tid)
 {
+	int request = c->mark ? PTRACE_CONT : PTRACE_SYSCALL;
+	int expected = c->mark ? c->mark : SYSCALL_STOP;
 	int status, err;
 
 	for (;;) {
-		if (ptrace(PTRACE_SYSCALL, tid, NULL, NULL))
+		if (ptrace(request, tid, NULL, NULL))
 			return -errno;
 		err = wppi_stop_wait(tid, &status);
 		if (err)
 			return err;
 		if (status >> 16)
 			continue;
-		if (WSTOPSIG(status) == SYSCALL_STOP)
+		if (WSTOPSIG(status) == expected)
 			return 0;
 		if (WSTOPSIG(status) != SIGSTOP)
 			return -EFAULT;
@@ -171,19 +209,31 @@ static int step(struct capture *c, pid_t tid)
 	}
 }
 
-static int set_regs(pid_t tid, struct user_regs_struct *regs)
+/* Lets the thread run up to a mark of the blob. */
+static int step_to(struct capture *c, pid_t tid, struct user_regs_struct *regs, uint64_t mark)
 {
+	int err;
+
 	regs->orig_rax = (uint64_t)-1;
 	regs->eflags &= ~(uint64_t)FLAGS_OF_TRACER;
 	if (ptrace(PTRACE_SETREGS, tid, NULL, regs))
 		return -errno;
-	return 0;
+	do {
+		err = step(c, tid);
+		if (!err && ptrace(PTRACE_GETREGS, tid, NULL, regs))
+			err = -errno;
+	} while (!err && regs->rip != c->blob + mark);
+	return err;
 }
 
-/* Maps @len bytes into the process; the thread is in the blob afterwards. */
+/*
+ * Maps @len bytes into the process. The signal mask comes second: without us the blob would set
+ * both.
+ */
 static int step_map(struct capture *c, struct thread *t, uint64_t len,
 		    struct user_regs_struct *regs)
 {
+	uint64_t mask = c->mark ? ~(1ull << (c->mark - 1)) : UINT64_MAX;
 	int err;
 
 	*regs = t->live;
@@ -197,18 +247,16 @@ static int step_map(struct capture *c, struct thread *t, uint64_t len,
 	regs->r9 = 0;
 	regs->r12 = 0;
 	regs->r13 = len;
-	err = set_regs(t->tid, regs);
+	regs->r14 = (uint64_t)t->tid;
+	regs->r15 = (uint64_t)c->mark;
+	if (ptrace(PTRACE_SETREGS, t->tid, NULL, regs))
+		return -errno;
+	err = set_mask(t->tid, mask);
 	if (!err)
-		err = set_mask(t->tid, UINT64_MAX);
-	if (!err)
-		err = step(c, t->tid);
-	if (!err)
-		err = step(c, t->tid);
-	if (!err && ptrace(PTRACE_GETREGS, t->tid, NULL, regs))
-		err = -errno;
+		err = step_to(c, t->tid, regs, BLOB_AT(wppi_ask_mapped));
 	if (err)
 		return err;
-	return (int64_t)regs->rax < 0 && (int64_t)regs->rax > -4096 ? (int)regs->rax : 0;
+	return (int64_t)regs->r12 < 0 && (int64_t)regs->r12 > -4096 ? (int)regs->r12 : 0;
 }
 
 static int move(pid_t tid, uint64_t addr, void *buf, size_t len, bool out)
@@ -223,11 +271,11 @@ static int move(pid_t tid, uint64_t addr, void *buf, size_t len, bool out)
 	return (size_t)n == len ? 0 : -EFAULT;
 }
 
-/* Runs the calls up to the one that unmaps the area, and fetches the results. */
+/* Runs the calls, fetches the results and unmaps the area. */
 static int step_run(struct capture *c, struct thread *t, struct user_regs_struct *regs)
 {
 	size_t len = wppi_script_image_len(&t->asked);
-	uint64_t area = regs->rax;
+	uint64_t area = regs->r12;
 	uint8_t *image = wppi_script_image(&t->asked, area);
 	int err = image ? move(t->tid, area, image, len, true) : WPP_ENOMEM;
 
@@ -236,25 +284,21 @@ static int step_run(struct capture *c, struct thread *t, struct user_regs_struct
 	regs->rip = c->blob + BLOB_AT(wppi_ask_run);
 	regs->rbx = area;
 	regs->rbp = area + t->asked.nr_calls * sizeof(*t->asked.calls);
-	regs->r12 = area;
-	err = set_regs(t->tid, regs);
-	while (!err && regs->rip != c->blob + BLOB_AT(wppi_ask_unmap)) {
-		err = step(c, t->tid);
-		if (!err && ptrace(PTRACE_GETREGS, t->tid, NULL, regs))
-			err = -errno;
-	}
+	err = step_to(c, t->tid, regs, BLOB_AT(wppi_ask_answered));
 	if (!err)
 		err = move(t->tid, area, image, len, false);
 	if (!err)
 		wppi_script_keep(&t->asked, image);
+	if (!err)
+		err = step_to(c, t->tid, regs, BLOB_AT(wppi_ask_unmapped));
 out:
 	free(image);
 	return err;
 }
 
 /*
- * Into the trap where the kernel restarts calls, and back to its own registers. The mask comes
- * first: the blob would set both.
+ * Back to its own registers, in a stop from which the kernel restarts calls: that of a signal, or
+ * the trap. The mask comes first: without us the blob would set both.
  */
 static int step_back(struct capture *c, struct thread *t)
 {
@@ -267,19 +311,25 @@ static int step_back(struct capture *c, struct thread *t)
 	return err;
 }
 
+static int write_saved(struct capture *c, struct thread *t)
+{
+	struct ask_saved saved;
+
+	save_regs(&saved, c, t);
+	return poke(c, c->blob + BLOB_AT(wppi_ask_saved), &saved, sizeof(saved));
+}
+
 int wppi_ask(struct capture *c, struct thread *t)
 {
 	uint64_t len = wppi_script_image_len(&t->asked);
 	struct user_regs_struct regs;
-	struct ask_saved saved;
 	int err, back;
 
 	if (t->asked.failed)
 		return WPP_ENOMEM;
-	save_regs(&saved, t);
 	err = place_blob(c);
 	if (!err)
-		err = poke(t->tid, c->blob + BLOB_AT(wppi_ask_saved), &saved, sizeof(saved));
+		err = write_saved(c, t);
 	if (err)
 		return err;
 	err = step_map(c, t, (len + 4095) & ~4095ull, &regs);

@@ -7,26 +7,44 @@
  *
  *   rbx, rbp  next call (struct script_call), end of the list
  *   r12, r13  area to unmap at the end
+ *   r14, r15  thread id, signal of the marks; process id lies with the registers
  *
- * The order of wppi_ask_saved is that of struct ask_saved in ask.c.
+ * At three marks it sends itself a signal that the process ignores: a tracer
+ * sees it, and without one nothing happens. Signal 0 for a tracer that stops
+ * at each call anyway.
+ *
+ * The order behind wppi_ask_saved is that of struct ask_saved in ask.c.
  */
 #define CALL_SIZE      72
 #define CALL_RET       64
 #define NR_MUNMAP      11
 #define NR_SIGPROCMASK 14
+#define NR_TGKILL      234
 #define SIG_SETMASK    2
 
+	.macro	mark name
+	movl	.Lpid(%rip), %edi
+	movl	%r14d, %esi
+	movl	%r15d, %edx
+	movl	$NR_TGKILL, %eax
+	syscall
+\name:
+	.endm
+
 	.section .rodata, "a", @progbits
-	.globl	wppi_ask_map, wppi_ask_run, wppi_ask_unmap, wppi_ask_saved, wppi_ask_end
-	.hidden	wppi_ask_map, wppi_ask_run, wppi_ask_unmap, wppi_ask_saved, wppi_ask_end
+	.globl	wppi_ask_map, wppi_ask_mapped, wppi_ask_run, wppi_ask_answered
+	.globl	wppi_ask_unmapped, wppi_ask_saved, wppi_ask_end
+	.hidden	wppi_ask_map, wppi_ask_mapped, wppi_ask_run, wppi_ask_answered
+	.hidden	wppi_ask_unmapped, wppi_ask_saved, wppi_ask_end
 	.balign	16
 wppi_ask_map:				/* registers hold a call of mmap */
 	syscall
 	movq	%rax, %r12
+	mark	wppi_ask_mapped
 	jmp	.Lleave
 wppi_ask_run:
 	cmpq	%rbp, %rbx
-	jae	.Lleave
+	jae	.Lanswered
 	movq	0(%rbx), %rax
 	movq	8(%rbx), %rdi
 	movq	16(%rbx), %rsi
@@ -38,12 +56,14 @@ wppi_ask_run:
 	movq	%rax, CALL_RET(%rbx)
 	addq	$CALL_SIZE, %rbx
 	jmp	wppi_ask_run
+.Lanswered:
+	mark	wppi_ask_answered
 .Lleave:
 	movq	%r12, %rdi
 	movq	%r13, %rsi
 	movl	$NR_MUNMAP, %eax
 	syscall
-wppi_ask_unmap:				/* the instruction pointer in that call */
+	mark	wppi_ask_unmapped
 	movl	$SIG_SETMASK, %edi
 	leaq	.Lmask(%rip), %rsi
 	xorl	%edx, %edx
@@ -67,6 +87,8 @@ wppi_ask_unmap:				/* the instruction pointer in that call */
 	movq	.Lr11(%rip), %r11
 	movq	.Lr12(%rip), %r12
 	movq	.Lr13(%rip), %r13
+	movq	.Lr14(%rip), %r14
+	movq	.Lr15(%rip), %r15
 	jmp	*.Lrip(%rip)
 	.balign	8
 wppi_ask_saved:
@@ -85,6 +107,9 @@ wppi_ask_saved:
 .Lr11:		.quad 0
 .Lr12:		.quad 0
 .Lr13:		.quad 0
+.Lr14:		.quad 0
+.Lr15:		.quad 0
+.Lpid:		.quad 0
 .Lflags:	.byte 0
 .Loverflow:	.byte 0
 	.balign	8

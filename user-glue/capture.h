@@ -63,6 +63,7 @@ struct memobj {
 struct capture {
 	pid_t pid;
 	int pidfd;
+	int mem; /* /proc/PID/mem, read and write */
 	struct notes notes;
 	struct buf pcb;	    /* WPP_STREAM_PCB */
 	struct buf regions; /* WPP_STREAM_REGIONS */
@@ -75,6 +76,7 @@ struct capture {
 	int stop_signal;   /* it is stopped by this signal (group stop), or 0 */
 	bool stop_again;   /* a SIGSTOP came while it was asked: to be sent again */
 	uint64_t blob;	   /* ask_blob.S in the process, or 0 */
+	int mark;	   /* signal of its marks, or 0 */
 	/* What a class keeps between its calls: one pointer each, allocated and freed by the class.
 	 */
 	struct capture_signals_state *signals;
@@ -96,7 +98,7 @@ void wppi_thaw(struct capture *c);
 void wppi_kill(struct capture *c);
 /* A stopped thread runs into the trap of PTRACE_INTERRUPT: nothing of the process is executed. */
 int wppi_trap(struct capture *c, pid_t tid);
-/* Waits for a stop of @tid, not for ever. 0, -ESRCH when it is gone, -ETIMEDOUT. */
+/* Waits for a stop of @tid, which executes nothing that blocks. 0; -ESRCH when it is gone. */
 int wppi_stop_wait(pid_t tid, int *status);
 
 /* The tracer runs with a real-time priority while the target is stopped. */

@@ -20,6 +20,7 @@
 #include "capture.h"
 
 #define STOP_TIMEOUT_NS 2000000000ull
+#define SPIN_NS		50000
 #define NAP_FIRST_NS	5000
 #define NAP_LAST_NS	500000
 #define URGENT_PRIORITY 10
@@ -53,25 +54,53 @@ void wppi_urgency_lower(const struct urgency *u)
 
 /* ---- Waiting ---- */
 
-/* Naps instead of blocking: a thread in the middle of a device's I/O may take for ever to stop. */
+/* Looks for a stop. 0: stopped; 1: not yet; -ESRCH: gone. */
+static int look(pid_t tid, int *status, int options)
+{
+	pid_t got = waitpid(tid, status, __WALL | options);
+
+	if (got == tid)
+		return WIFSTOPPED(*status) ? 0 : -ESRCH;
+	return got < 0 && errno != EINTR ? -ESRCH : 1;
+}
+
+/* Most stops take microseconds: looking is cheaper than being put to sleep and woken. */
+static int wait_spinning(pid_t tid, int *status)
+{
+	uint64_t deadline = wppi_now_ns(CLOCK_MONOTONIC) + SPIN_NS;
+	int err;
+
+	do {
+		err = look(tid, status, WNOHANG);
+	} while (err == 1 && wppi_now_ns(CLOCK_MONOTONIC) < deadline);
+	return err;
+}
+
 int wppi_stop_wait(pid_t tid, int *status)
 {
-	struct timespec nap = { 0, NAP_FIRST_NS };
-	uint64_t deadline = wppi_now_ns(CLOCK_MONOTONIC) + STOP_TIMEOUT_NS;
-	pid_t got;
+	int err = wait_spinning(tid, status);
 
-	for (;;) {
-		got = waitpid(tid, status, __WALL | WNOHANG);
-		if (got == tid)
-			return WIFSTOPPED(*status) ? 0 : -ESRCH;
-		if (got < 0 && errno != EINTR)
-			return -ESRCH;
+	while (err == 1)
+		err = look(tid, status, 0);
+	return err;
+}
+
+/* Naps instead of blocking: a thread in the middle of a device's I/O may take for ever to stop. */
+static int wait_bounded(pid_t tid, int *status)
+{
+	uint64_t deadline = wppi_now_ns(CLOCK_MONOTONIC) + STOP_TIMEOUT_NS;
+	struct timespec nap = { 0, NAP_FIRST_NS };
+	int err = wait_spinning(tid, status);
+
+	while (err == 1) {
 		if (wppi_now_ns(CLOCK_MONOTONIC) > deadline)
 			return -ETIMEDOUT;
 		nanosleep(&nap, NULL);
 		if (nap.tv_nsec < NAP_LAST_NS)
 			nap.tv_nsec += nap.tv_nsec / 4;
+		err = look(tid, status, WNOHANG);
 	}
+	return err;
 }
 
 static bool is_stop_signal(int sig)
@@ -90,7 +119,7 @@ static int wait_trapped(struct capture *c, pid_t tid)
 	int status, err, sig;
 
 	for (;;) {
-		err = wppi_stop_wait(tid, &status);
+		err = wait_bounded(tid, &status);
 		if (err)
 			return err;
 		sig = WSTOPSIG(status);

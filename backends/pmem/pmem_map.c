@@ -32,7 +32,6 @@ struct pmem_map {
 	uint64_t dirty_from, dirty_to; /* for msync: written since the last FLUSH */
 	bool by_libpmem;
 	bool poisoned;
-	int finished; /* done()s that ran inside submit, for poll */
 
 	/* The first store to a page of a mapping costs ten times the copy: a thread goes ahead. */
 	pthread_t populator;
@@ -145,18 +144,15 @@ static int map_submit(struct wpp_backend *be, struct wpp_io *io)
 	else
 		err = map_flush(map);
 	map->poisoned |= err != 0;
-	map->finished++;
 	io->done(io, err);
 	return 0;
 }
 
+/* Every done() ran inside submit. */
 static int map_poll(struct wpp_backend *be)
 {
-	struct pmem_map *map = map_of(be);
-	int finished = map->finished;
-
-	map->finished = 0;
-	return finished;
+	(void)be;
+	return 0;
 }
 
 static void *map_direct(struct wpp_backend *be, uint64_t off, uint64_t len)

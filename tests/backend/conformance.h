@@ -227,8 +227,6 @@ static void conformance_bad_moves_are_refused(void **state)
 		{ WPP_IO_WRITE, ~(uint64_t)4095, 4096 },
 		{ WPP_IO_WRITE, ~(uint64_t)4095, 8192 },
 		{ WPP_IO_READ, ~(uint64_t)4095, 8192 },
-		{ WPP_IO_WRITE, 0, 0 },
-		{ WPP_IO_FLUSH, 0, 4096 },
 		{ 0, 0, 4096 },
 		{ 99, 0, 4096 },
 		{ m->io_align > 1 ? WPP_IO_WRITE : 0, 1, 4096 },

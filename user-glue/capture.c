@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* wpp_process_persist(): check, freeze, ask, collect, copy, commit, let go. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "capture.h"
+
+/* Memory comes last: descriptors may add memory objects of their own. */
+static const struct capture_class *const classes[] = {
+	&wppi_capture_process, &wppi_capture_threads, &wppi_capture_signals,
+	&wppi_capture_timers,  &wppi_capture_limits,  &wppi_capture_creds,
+	&wppi_capture_sched,   &wppi_capture_files,   &wppi_capture_memory,
+};
+#define NR_CLASSES (sizeof(classes) / sizeof(classes[0]))
+
+/* ---- Beginning and end ---- */
+
+static int capture_init(struct capture *c, pid_t pid, const struct wpp_persist *how)
+{
+	memset(c, 0, sizeof(*c));
+	c->pidfd = c->mem = -1;
+	if (pid <= 0 || (how && how->size != sizeof(*how)))
+		return WPP_EINVAL;
+	c->pid = pid;
+	c->mm_space = WPP_SPACE_FIRST;
+	c->notes.task = (uint32_t)pid;
+	if (how) {
+		c->notes.report = how->report;
+		c->notes.allow_lossy = how->allow_lossy;
+	}
+	c->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (c->pidfd >= 0)
+		return 0;
+	return errno == ESRCH || errno == EINVAL ? WPP_ENOENT : -errno;
+}
+
+static void capture_free(struct capture *c)
+{
+	for (size_t i = 0; i < NR_CLASSES; i++) {
+		if (classes[i]->done)
+			classes[i]->done(c);
+	}
+	for (size_t i = 0; i < c->nr_threads; i++) {
+		free(c->threads[i].xsave);
+		wppi_script_free(&c->threads[i].asked);
+	}
+	free(c->threads);
+	wppi_buf_free(&c->pcb);
+	wppi_buf_free(&c->regions);
+	wppi_buf_free(&c->notes.lossy);
+	if (c->mem >= 0)
+		close(c->mem);
+	if (c->pidfd >= 0)
+		close(c->pidfd);
+}
+
+/* After the check: the right to trace is known, and the program won't change any more. */
+static int open_memory(struct capture *c)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/mem", (int)c->pid);
+	c->mem = open(path, O_RDWR | O_CLOEXEC);
+	return c->mem < 0 ? -errno : 0;
+}
+
+static int refused(const struct capture *c)
+{
+	return c->notes.nr_refused ? WPP_EREFUSED : 0;
+}
+
+/* ---- Check ---- */
+
+static int check(struct capture *c)
+{
+	int err = wppi_check_process(c);
+
+	for (size_t i = 0; !err && i < NR_CLASSES; i++) {
+		if (classes[i]->check)
+			err = classes[i]->check(c);
+	}
+	return err ? err : refused(c);
+}
+
+int wpp_process_check(pid_t pid, const struct wpp_persist *how)
+{
+	struct capture c;
+	int err = capture_init(&c, pid, how);
+
+	if (!err)
+		err = check(&c);
+	capture_free(&c);
+	return err;
+}
+
+/* ---- Collect ---- */
+
+static int ask_thread(struct capture *c, struct thread *t)
+{
+	int err = 0;
+
+	wppi_script_init(&t->asked);
+	for (size_t i = 0; !err && i < NR_CLASSES; i++) {
+		if (classes[i]->ask)
+			err = classes[i]->ask(c, t, &t->asked);
+	}
+	return err ? err : wppi_ask(c, t);
+}
+
+static void record_machine(struct capture *c)
+{
+	struct wpp_rec_machine rec = {
+		.arch = WPP_ARCH_X86_64,
+		.page_size = WPP_PAGE_SIZE,
+		.xcr0 = wppi_xcr0(&c->threads[0]),
+		.xsave_len = c->threads[0].xsave_len,
+		.realtime_ns = wppi_now_ns(CLOCK_REALTIME),
+	};
+	struct utsname uts;
+
+	wppi_clocks_of(c->pid, &rec.monotonic_ns, &rec.boottime_ns);
+	wppi_boot_id(&rec.boot_id_hi, &rec.boot_id_lo);
+	uname(&uts);
+	WPPI_REC(&c->pcb, MACHINE, 0, 0, &rec, uts.release, strlen(uts.release));
+}
+
+static int collect(struct capture *c)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < c->nr_threads; i++)
+		err = ask_thread(c, &c->threads[i]);
+	if (err)
+		return err;
+	record_machine(c);
+	for (size_t i = 0; !err && i < NR_CLASSES; i++)
+		err = classes[i]->collect(c);
+	if (err)
+		return err;
+	wppi_memobj_records(c);
+	if (c->notes.lossy.len)
+		wppi_buf_add(&c->pcb, c->notes.lossy.data, c->notes.lossy.len);
+	if (c->pcb.failed || c->regions.failed || c->notes.lossy.failed)
+		return WPP_ENOMEM;
+	return refused(c);
+}
+
+/* ---- Persist ---- */
+
+static int save_frozen(struct capture *c, struct wpp_writer *w, uint32_t flags,
+		       struct wpp_persisted *done)
+{
+	uint64_t start;
+	int err;
+
+	err = open_memory(c);
+	if (!err)
+		err = wppi_threads_read(c);
+	if (!err)
+		err = wppi_memory_refresh(c);
+	if (!err)
+		err = wppi_check_frozen(c);
+	if (!err)
+		err = refused(c);
+	start = wppi_now_ns(CLOCK_MONOTONIC);
+	if (!err && !(flags & WPP_PERSIST_NO_SYNC))
+		err = wppi_files_sync(c);
+	done->sync_ns = wppi_now_ns(CLOCK_MONOTONIC) - start;
+	if (!err)
+		err = collect(c);
+	if (!err)
+		err = wpp_writer_stream(w, WPP_STREAM_PCB, c->pcb.data, c->pcb.len);
+	if (!err)
+		err = wpp_writer_stream(w, WPP_STREAM_REGIONS, c->regions.data, c->regions.len);
+	if (!err)
+		err = wppi_pages_copy(c, w, &done->nr_pages);
+	done->nr_written = done->nr_pages;
+	done->nr_regions = c->vmas.nr;
+	done->nr_threads = c->nr_threads;
+	return err;
+}
+
+/*
+ * One that goes on runs again as soon as its pages are in our hands; one that is killed must not
+ * do anything that its image does not know.
+ */
+static int freeze_and_save(struct capture *c, struct wpp_writer *w, uint32_t flags,
+			   struct wpp_persisted *done)
+{
+	uint64_t start = wppi_now_ns(CLOCK_MONOTONIC);
+	bool kill = flags & WPP_PERSIST_KILL;
+	int err = wppi_freeze(c);
+
+	if (!err)
+		err = save_frozen(c, w, flags, done);
+	if (err || !kill)
+		wppi_thaw(c);
+	done->frozen_ns = wppi_now_ns(CLOCK_MONOTONIC) - start;
+	if (err) {
+		wpp_writer_abort(w);
+		return err;
+	}
+	err = wpp_writer_commit(w, wppi_now_ns(CLOCK_REALTIME), &done->generation);
+	if (!kill)
+		return err;
+	if (err)
+		wppi_thaw(c);
+	else
+		wppi_kill(c);
+	done->frozen_ns = wppi_now_ns(CLOCK_MONOTONIC) - start;
+	return err;
+}
+
+static int persist(struct capture *c, struct wpp_store *st, const char *image, uint32_t flags,
+		   struct wpp_persisted *done)
+{
+	struct urgency urgency;
+	struct wpp_writer *w;
+	int err = check(c);
+
+	if (!err)
+		err = wpp_writer_begin(st, image, WPP_WRITER_EMPTY, &w);
+	if (err)
+		return err;
+	wppi_urgency_raise(&urgency);
+	err = freeze_and_save(c, w, flags, done);
+	wppi_urgency_lower(&urgency);
+	return err;
+}
+
+int wpp_process_persist(struct wpp_store *st, const char *image, pid_t pid,
+			const struct wpp_persist *how, struct wpp_persisted *done)
+{
+	uint64_t start = wppi_now_ns(CLOCK_MONOTONIC);
+	struct wpp_persisted result = { 0 };
+	struct capture c;
+	int err = capture_init(&c, pid, how);
+
+	if (!err)
+		err = persist(&c, st, image, how ? how->flags : 0, &result);
+	result.durable_ns = wppi_now_ns(CLOCK_MONOTONIC) - start;
+	if (done)
+		*done = result;
+	capture_free(&c);
+	return err;
+}
