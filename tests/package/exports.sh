@@ -7,9 +7,11 @@ cc=$1 library=$2 include=$3 map=$4
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# Statements that begin with WPP_API; the name stands before the first "(".
+# Preprocessed without types.h, which would expand the mark. Statements with WPP_API; the name stands
+# before the first "(".
 for header in "$include"/wpp/*.h; do
-	"$cc" -w -fpreprocessed -dD -E -P "$header"
+	"$cc" -E -P -I "$include" -DWPP_TYPES_H -DWPP_BEGIN_DECLS= -DWPP_END_DECLS= \
+		-DWPP_MUST_CHECK= "$header"
 done | grep -v '^#' | tr '\n' ' ' | tr ';{}' '\n' |
 	sed -n 's/.*\<WPP_API\>\([^(]*\)(.*/\1/p' | grep -o '[A-Za-z0-9_]* *$' | tr -d ' ' |
 	sort -u >"$work/declared"
