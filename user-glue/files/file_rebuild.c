@@ -258,7 +258,10 @@ static int hoist_into(struct rebuild *b, int *fd)
 	return 0;
 }
 
-/* The tool's descriptors that are still needed go to the gap, all others are closed. */
+/*
+ * The tool's descriptors are closed but those that are still needed. The driver gave these numbers
+ * that the image leaves free, and counts on them.
+ */
 static int make_room(struct rebuild *b)
 {
 	struct recreate *r = b->r;
@@ -279,12 +282,8 @@ static int make_room(struct rebuild *b)
 		keep[4 + i] = r->objs[i].fd;
 	err = close_others(keep, nr);
 	free(keep);
-	if (!err)
-		err = hoist_into(b, &r->control);
 	for (int i = 0; i < 3 && !err; i++)
 		err = hoist_into(b, &b->stdio[i]);
-	for (size_t i = 0; i < r->nr_objs && !err; i++)
-		err = hoist_into(b, &r->objs[i].fd);
 	return err;
 }
 
