@@ -32,7 +32,8 @@ struct write_out {
 	void *arg;
 };
 
-static int auto_size(int fd, uint64_t *size)
+/* Asked before anything is allocated: a try would fill the disk for everybody. */
+static int choose_size(int fd, uint64_t *size)
 {
 	struct statfs fs;
 	uint64_t available;
@@ -40,10 +41,15 @@ static int auto_size(int fd, uint64_t *size)
 	if (fstatfs(fd, &fs))
 		return wppi_from_errno(errno);
 	available = (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize;
+	if (*size)
+		return *size > available ? WPP_ENOSPC : 0;
 	*size = available / 4 / MIB * MIB;
 	if (*size > AUTO_MAX)
 		*size = AUTO_MAX;
-	return *size < AUTO_MIN ? WPP_ENOSPC : 0;
+	if (*size >= AUTO_MIN)
+		return 0;
+	*size = AUTO_MIN;
+	return WPP_ENOSPC;
 }
 
 static int allocate(int fd, uint64_t size)
@@ -170,7 +176,7 @@ int wppi_pmem_create(const struct wpp_conf *conf, const char *path, uint64_t siz
 	if (fd < 0)
 		return wppi_fail(err, wppi_from_errno(errno), "%s: can't be opened: %s", name,
 				 strerror(errno));
-	code = size ? 0 : auto_size(fd, &size);
+	code = choose_size(fd, &size);
 	if (!code)
 		code = allocate(fd, size);
 	if (!code)
