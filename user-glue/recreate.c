@@ -146,7 +146,7 @@ static void take_how(struct build *b, const struct wpp_recreate *how)
 	wppi_script_init(&b->s);
 }
 
-static void tell(const struct build *b, uint64_t started, uint64_t read, struct wpp_recreated *done)
+static void tell(const struct build *b, uint64_t started, struct wpp_recreated *done)
 {
 	*done = (struct wpp_recreated){
 		.pid = b->pid,
@@ -154,7 +154,7 @@ static void tell(const struct build *b, uint64_t started, uint64_t read, struct 
 		.nr_pages = b->nr_pages,
 		.nr_threads = b->nr_threads,
 		.first_instruction_ns = wppi_now_ns(CLOCK_MONOTONIC) - started,
-		.read_ns = read,
+		.read_ns = b->read_ns,
 	};
 }
 
@@ -176,7 +176,7 @@ int wpp_process_recreate(struct wpp_store *st, const char *image, const struct w
 	if (err)
 		destroy(b);
 	else if (done)
-		tell(b, started, 0, done);
+		tell(b, started, done);
 	release(b);
 	free(b);
 	return err;

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "recreate_priv.h"
@@ -170,8 +171,10 @@ void wppi_image_close(struct build *b)
 
 int wppi_run_read(struct build *b, const struct wpp_run *run, void *buf)
 {
+	uint64_t started = wppi_now_ns(CLOCK_MONOTONIC);
 	struct wpp_diag diag = { 0 };
 	int err = wpp_reader_read(b->r.reader, run, buf, &diag);
 
+	b->read_ns += wppi_now_ns(CLOCK_MONOTONIC) - started;
 	return damaged(b, &diag, err);
 }

@@ -90,6 +90,7 @@ struct build {
 	struct script s; /* being built */
 	struct vdso vdso;
 	uint64_t nr_pages;
+	uint64_t read_ns; /* spent in reading and verifying */
 };
 
 /* The hole: the executor with its calls, then the parked vdso. */
