@@ -68,7 +68,6 @@ static int prepare(struct build *b, struct wpp_store *st, const char *image)
 	if (!err)
 		err = wppi_objects_make(b);
 	b->trap_safe = !image_has_trap(&b->r);
-	wppi_child_numbers(b);
 	return err ? err : wppi_timens_prepare(b);
 }
 

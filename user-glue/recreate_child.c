@@ -102,15 +102,6 @@ static size_t list_kept(struct build *b, struct kept *k)
 	return n;
 }
 
-void wppi_child_numbers(struct build *b)
-{
-	int next = 3;
-
-	pick(&b->r, &next); /* the control socket */
-	for (size_t i = 0; i < b->r.nr_objs; i++)
-		b->objs[i].remote = pick(&b->r, &next);
-}
-
 /* First out of everybody's way, then to their numbers; all others are closed. */
 static int move_kept(struct kept *k, size_t n)
 {
@@ -169,6 +160,18 @@ static int run_classes(struct build *b)
 	return 0;
 }
 
+/* The classes may have moved what we keep: the caller is told the numbers. */
+static int tell_ready(struct build *b)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < b->r.nr_objs; i++)
+		err = wppi_message_send(b->r.control, MESSAGE_OBJECT, b->r.objs[i].fd, "", "");
+	if (!err)
+		err = wppi_message_send(b->r.control, MESSAGE_READY, b->r.control, "", "");
+	return err;
+}
+
 _Noreturn void wppi_child_main(struct build *b)
 {
 	int err;
@@ -181,7 +184,7 @@ _Noreturn void wppi_child_main(struct build *b)
 	if (!err)
 		err = run_classes(b);
 	if (!err)
-		err = wppi_message_send(b->r.control, MESSAGE_READY, b->r.control, "", "");
+		err = tell_ready(b);
 	if (err)
 		_exit(127);
 	for (;;)

@@ -77,6 +77,7 @@ struct build {
 	struct map_file *files;
 	size_t nr_files;
 	struct object *objs;	    /* as r.objs */
+	size_t nr_told;		    /* of them, whose numbers in the new process are known */
 	int exe;		    /* index of the executable in files, -1 */
 	struct new_thread *threads; /* the leader first */
 	size_t nr_threads;
@@ -136,8 +137,6 @@ int wppi_process_start(struct build *b);
 
 /* ---- recreate_child.c: in the new process ---- */
 _Noreturn void wppi_child_main(struct build *b);
-/* In the caller: which numbers the kept descriptors get there. */
-void wppi_child_numbers(struct build *b);
 
 /* Messages on the control socket. */
 enum message_type {
@@ -145,6 +144,7 @@ enum message_type {
 	MESSAGE_GO,	 /* from us: traced, go on */
 	MESSAGE_NOTE,	 /* value: enum wpp_note_kind */
 	MESSAGE_FAILED,	 /* value: error */
+	MESSAGE_OBJECT,	 /* value: number of the next memory object */
 	MESSAGE_READY,	 /* value: number of the control socket; the process stops itself now */
 };
 struct message {

@@ -158,6 +158,11 @@ static int handle(struct build *b, const struct message *m)
 		wppi_note(&b->r.notes, m->value == WPP_EREFUSED ? WPP_NOTE_REFUSED : WPP_NOTE_ERROR,
 			  m->name, "%s", m->text);
 		return m->value < 0 ? m->value : WPP_EIO;
+	case MESSAGE_OBJECT:
+		if (b->nr_told == b->r.nr_objs)
+			return WPP_EIO;
+		b->objs[b->nr_told++].remote = m->value;
+		return 0;
 	case MESSAGE_READY:
 		b->r.control = m->value;
 		return 1;
