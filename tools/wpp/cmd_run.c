@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* wpp run: the starter (thesis 4.2). wpp adopt: the same for a process that runs already. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tool.h"
+
+/* Finds a free name: the one wished for, or NAME-2, NAME-3 ... when it was not given by the user.
+ */
+static int choose_name(char name[WPP_IMAGE_NAME_MAX + 1], bool given)
+{
+	char base[WPP_IMAGE_NAME_MAX + 1];
+	struct tracked other;
+
+	if (track_find(name, &other) != 0)
+		return 0;
+	if (given) {
+		complain("%s: is tracked already, as pid %d; choose another --name", name,
+			 other.pid);
+		return EXIT_USAGE;
+	}
+	snprintf(base, sizeof(base), "%.50s", name);
+	for (unsigned int n = 2; n < 10000; n++) {
+		snprintf(name, WPP_IMAGE_NAME_MAX + 1, "%s-%u", base, n);
+		if (track_find(name, &other) != 0)
+			return 0;
+	}
+	return EXIT_FAILED;
+}
+
+/* Tells of an image that the next persist of this name would supersede. */
+static void warn_of_image(struct tool *t, const char *name)
+{
+	struct wpp_generation gen;
+	struct wpp_media *media;
+
+	if (wpp_media_open(t->conf, WPP_MEDIA_RDONLY | WPP_MEDIA_NOLOCK, &media, NULL) != 0)
+		return;
+	if (generation_find(wpp_media_store(media), name, 0, &gen) == 0)
+		say(t,
+		    "wpp: generation %" PRIu64
+		    " of '%s' is saved; to go on with it instead: wpp recreate %s",
+		    gen.generation, name, name);
+	wpp_media_close(media);
+}
+
+/* In the child: waits until it is tracked, then becomes the program. */
+static _Noreturn void become(int ready, char **argv)
+{
+	char go;
+
+	if (read(ready, &go, 1) != 1)
+		_exit(EXIT_FAILED);
+	close(ready);
+	execvp(argv[0], argv);
+	complain("%s: %s", argv[0], strerror(errno));
+	_exit(errno == ENOENT ? 127 : 126);
+}
+
+static int start(struct tool *t, const char *name, char **argv)
+{
+	int ready[2], err, code;
+	pid_t pid;
+
+	if (pipe2(ready, O_CLOEXEC) != 0)
+		return fail(-errno, "pipe");
+	pid = fork();
+	if (pid < 0)
+		return fail(-errno, "fork");
+	if (pid == 0) {
+		close(ready[1]);
+		become(ready[0], argv);
+	}
+	close(ready[0]);
+	err = track_add(name, pid);
+	if (err) {
+		close(ready[1]);
+		waitpid(pid, NULL, 0);
+		return fail(err, "can't keep track of the process");
+	}
+	if (t->verbose)
+		say(t, "wpp: %s runs as pid %d", name, pid);
+	if (write(ready[1], "g", 1) != 1)
+		complain("%s: did not start", name);
+	close(ready[1]);
+	code = foreground_wait(pid);
+	if (code == 128 + SIGKILL)
+		warn_of_image(t, name);
+	track_remove(name);
+	return code;
+}
+
+int cmd_run(struct tool *t, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "name", required_argument, NULL, 'n' },
+		{ NULL, 0, NULL, 0 },
+	};
+	char name[WPP_IMAGE_NAME_MAX + 1] = "";
+	int opt, code;
+
+	while ((opt = getopt_long(argc, argv, "+c:n:", options, NULL)) != -1) {
+		if (opt == 'c')
+			t->config = optarg;
+		else if (opt != 'n')
+			return EXIT_USAGE;
+		else if (!image_name_ok(optarg))
+			return usage("run",
+				     "--name: '%s' is no image name; allowed: 1 to %d of A-Z a-z "
+				     "0-9 . _ -",
+				     optarg, WPP_IMAGE_NAME_MAX);
+		else
+			strcpy(name, optarg);
+	}
+	if (optind == argc)
+		return usage("run", "which program? wpp run -- PROGRAM [ARG...]");
+	code = conf_load(t);
+	if (code)
+		return code;
+	if (*name) {
+		code = choose_name(name, true);
+	} else {
+		image_name_of(argv[optind], name);
+		code = choose_name(name, false);
+	}
+	if (code)
+		return code;
+	warn_of_image(t, name);
+	return start(t, name, argv + optind);
+}
+
+static int print_adopted(const struct tool *t, const char *name, pid_t pid, json_t *notes)
+{
+	if (t->json)
+		print_json(json_pack("{s:s, s:i, s:s, s:o}", "name", name, "pid", pid, "state",
+				     "running", "notes", notes));
+	else
+		json_decref(notes);
+	say(t, "wpp: pid %d is tracked as %s", pid, name);
+	return EXIT_DONE;
+}
+
+int cmd_adopt(struct tool *t, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "name", required_argument, NULL, 'n' },
+		{ "allow-lossy", required_argument, NULL, 'a' },
+		{ NULL, 0, NULL, 0 },
+	};
+	char name[WPP_IMAGE_NAME_MAX + 1] = "", link[64], exe[4096];
+	struct name_list lossy = { 0 };
+	struct wpp_persist how = { .size = sizeof(how) };
+	struct talk talk;
+	json_t *notes;
+	uint64_t pid;
+	ssize_t len;
+	int opt, err;
+
+	while ((opt = getopt_long(argc, argv, "n:a:", options, NULL)) != -1) {
+		if (opt == 'a') {
+			if (!name_list_add(&lossy, optarg))
+				return fail(WPP_ENOMEM, "adopt");
+		} else if (opt != 'n') {
+			return EXIT_USAGE;
+		} else if (!image_name_ok(optarg)) {
+			return usage("adopt", "--name: '%s' is no image name", optarg);
+		} else {
+			strcpy(name, optarg);
+		}
+	}
+	if (optind + 1 != argc || !parse_number(argv[optind], INT32_MAX, &pid) || !pid)
+		return usage("adopt", "which process? wpp adopt PID");
+	snprintf(link, sizeof(link), "/proc/%d/exe", (int)pid);
+	len = readlink(link, exe, sizeof(exe) - 1);
+	if (len < 0 && errno == ENOENT) {
+		complain("%s: no such process", argv[optind]);
+		return EXIT_NOTHING;
+	}
+	exe[len < 0 ? 0 : len] = '\0';
+	opt = *name != '\0';
+	if (!opt)
+		image_name_of(exe, name);
+	err = choose_name(name, opt);
+	if (err)
+		return err;
+	talk_begin(&talk, t, "adopt", name);
+	how.report = &talk.report;
+	how.allow_lossy = lossy.names;
+	err = wpp_process_check((pid_t)pid, &how);
+	notes = talk_end(&talk);
+	if (!err)
+		err = track_add(name, (pid_t)pid);
+	if (err) {
+		json_decref(notes);
+		return fail(err, name);
+	}
+	return print_adopted(t, name, (pid_t)pid, notes);
+}
