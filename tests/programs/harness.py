@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""Runs real programs under wpp: start, persist, kill, recreate. Used by every test in this folder."""
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+SKIP = 77
+
+
+def skip(why):
+    print("skipped:", why)
+    sys.exit(SKIP)
+
+
+def need(program):
+    """The path of a program from Debian's packages; skips the test when it is not installed."""
+    found = shutil.which(program, path="/usr/bin:/usr/sbin:/bin")
+    return found or skip(f"{program} is not installed")
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_for(what, condition, seconds=60):
+    """Polls until condition() is true. The limit only guards against hangs."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.02)
+    raise AssertionError(f"waited {seconds} s for {what}")
+
+
+def alive(pid):
+    try:
+        stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rsplit(")", 1)[1].split()[0] != "Z"
+
+
+class Wpp:
+    """One medium, one configuration, and the wpp command on them, in a directory of its own."""
+
+    def __init__(self, size="256M", files="strict", where=None):
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="wpp-test-", dir=where))
+        self.command = os.environ.get("WPP", "wpp")
+        conf = self.dir / "wpp.conf"
+        conf.write_text(f"[wpp]\nbackend = pmem\npath = {self.dir}/medium.wpp\nsize = {size}\nfiles = {files}\n")
+        self.env = dict(os.environ, WPP_CONF=str(conf), WPP_RUN_DIR=str(self.dir / "run"))
+        self.pids = set()
+        self.starters = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, trace):
+        for pid in self.pids:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        for starter in self.starters:
+            starter.wait()
+        if kind and not issubclass(kind, SystemExit):
+            for log in sorted(self.dir.glob("*.log")):
+                print(f"--- {log.name}\n{log.read_text(errors='replace')[-4000:]}")
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def call(self, *args, ok=True):
+        """Runs `wpp --json ARGS` and gives its document; ok=False gives the finished process instead."""
+        done = subprocess.run([self.command, "--json", *args], env=self.env, text=True, timeout=300,
+                              stdin=subprocess.DEVNULL, capture_output=True)
+        if not ok:
+            return done
+        if done.returncode:
+            raise AssertionError(f"wpp {' '.join(args)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
+        if done.stderr:
+            print(done.stderr, end="")
+        return json.loads(done.stdout) if done.stdout else None
+
+    def run(self, name, *argv, stdin=subprocess.DEVNULL):
+        """Starts a program with `wpp run` away from our session; its pid."""
+        log = open(self.dir / f"{name}.log", "a")
+        starter = subprocess.Popen([self.command, "run", "--name", name, "--", *map(str, argv)], env=self.env,
+                                   cwd=self.dir, stdin=stdin, stdout=log, stderr=log, start_new_session=True)
+        self.starters.append(starter)
+
+        def pid():
+            if starter.poll() is not None:
+                raise AssertionError(f"{name} ended with {starter.returncode}")
+            return next((i["pid"] for i in self.call("ls")["images"] if i["name"] == name), None)
+
+        found = wait_for(f"{name} to be tracked", pid)
+        self.pids.add(found)
+        return found
+
+    def persist_kill(self, name, pid, *args):
+        saved = self.call("persist", name, "--then=kill", *args)
+        wait_for(f"pid {pid} to be gone", lambda: not alive(pid))
+        return saved
+
+    def recreate(self, name, pid, *args):
+        """Recreates and checks that the pid is the same."""
+        done = self.call("recreate", name, "--detach", *args)
+        assert done["pid"] == pid, f"pid {done['pid']}, was {pid}"
+        assert alive(pid), "it is gone right after the recreation"
+        return done
+
+    def round_trip(self, name, pid):
+        saved = self.persist_kill(name, pid)
+        done = self.recreate(name, pid)
+        print(f"{name}: generation {saved['generation']}, {saved['bytes'] >> 20} MiB, frozen "
+              f"{saved['frozen_ns'] / 1e6:.1f} ms, durable {saved['durable_ns'] / 1e6:.1f} ms, first "
+              f"instruction {done['first_instruction_ns'] / 1e6:.1f} ms")
