@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* B.3: 1 dataspace of 100 pages. */
+#include "common.h"
+
+#define COUNT 1
+#define SIZE  (100 * 4096)
+
+int main(int argc, char **argv)
+{
+	FILE *log = open_log(argv);
+	uint16_t *data[COUNT];
+
+	(void)argc;
+	for (int i = 0; i < COUNT; i++)
+		data[i] = dataspace_attach(dataspace_alloc(SIZE), SIZE);
+	for (;;) {
+		for (int i = 0; i < COUNT; i++)
+			*data[i] += 1;
+		for (int i = 1; i < COUNT; i++) {
+			if (*data[i] != *data[0])
+				return 1;
+		}
+		fprintf(log, "%u\n", *data[0]);
+		delay();
+	}
+}
