@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Raw bandwidth of a medium, the yardstick of bench/run: the best of plain loops that move argv[2]
+ * MiB to (then from) the file argv[1], which is written out before. Prints MiB/s: "write N read N".
+ */
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <libpmem.h>
+
+#define CHUNK (4u << 20)
+
+struct span {
+	int fd;
+	void *buf;
+	off_t off;
+	size_t len;
+	bool write;
+	bool failed;
+};
+
+static double now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+static void *move(void *arg)
+{
+	struct span *s = arg;
+
+	for (size_t at = 0; at < s->len; at += CHUNK) {
+		ssize_t n = s->write ? pwrite(s->fd, s->buf, CHUNK, s->off + (off_t)at)
+				     : pread(s->fd, s->buf, CHUNK, s->off + (off_t)at);
+
+		if (n != CHUNK) {
+			s->failed = true;
+			break;
+		}
+	}
+	return NULL;
+}
+
+/* MiB/s with @threads threads, durable at the end; 0 when the medium does not take it. */
+static double with_threads(const char *path, int flags, size_t len, void *buf, int threads,
+			   bool write)
+{
+	struct span spans[4];
+	pthread_t ids[4];
+	double start, took;
+	int fd = open(path, (write ? O_RDWR : O_RDONLY) | flags);
+
+	if (fd < 0)
+		return 0;
+	start = now();
+	for (int i = 0; i < threads; i++) {
+		spans[i] = (struct span){ fd,
+					  (char *)buf + (size_t)i * CHUNK,
+					  (off_t)(len / (size_t)threads * (size_t)i),
+					  len / (size_t)threads,
+					  write,
+					  false };
+		pthread_create(&ids[i], NULL, move, &spans[i]);
+	}
+	for (int i = 0; i < threads; i++)
+		pthread_join(ids[i], NULL);
+	if (write && fdatasync(fd) != 0)
+		spans[0].failed = true;
+	took = now() - start;
+	close(fd);
+	for (int i = 0; i < threads; i++) {
+		if (spans[i].failed)
+			return 0;
+	}
+	return (double)(len >> 20) / took;
+}
+
+static double by_mapping(const char *path, size_t len, const void *buf)
+{
+	size_t mapped;
+	double start, took;
+	int is_pmem, err = 0;
+	char *p = pmem_map_file(path, 0, 0, 0, &mapped, &is_pmem);
+
+	if (!p || mapped < len)
+		return 0;
+	start = now();
+	for (size_t at = 0; at < len; at += CHUNK)
+		pmem_memcpy(p + at, buf, CHUNK, PMEM_F_MEM_NODRAIN | PMEM_F_MEM_NONTEMPORAL);
+	pmem_drain();
+	if (!is_pmem)
+		err = pmem_msync(p, len);
+	took = now() - start;
+	pmem_unmap(p, mapped);
+	return err ? 0 : (double)(len >> 20) / took;
+}
+
+static double best(double a, double b)
+{
+	return a > b ? a : b;
+}
+
+int main(int argc, char **argv)
+{
+	size_t len = argc > 2 ? (size_t)strtoull(argv[2], NULL, 10) << 20 : 0;
+	double w = 0, r = 0;
+	char *buf;
+
+	len -= len % (4ull * CHUNK);
+	if (!len)
+		return 2;
+	buf = mmap(NULL, 4ull * CHUNK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (buf == MAP_FAILED)
+		return 1;
+	madvise(buf, 4ull * CHUNK, MADV_HUGEPAGE);
+	memset(buf, 0x5a, 4ull * CHUNK);
+	close(open(argv[1], O_RDWR | O_CREAT, 0600));
+	with_threads(argv[1], 0, len, buf, 1, true);
+	for (int threads = 1; threads <= 4; threads *= 2) {
+		w = best(w, with_threads(argv[1], O_DIRECT, len, buf, threads, true));
+		r = best(r, with_threads(argv[1], O_DIRECT, len, buf, threads, false));
+	}
+	w = best(w, with_threads(argv[1], 0, len, buf, 2, true));
+	w = best(w, by_mapping(argv[1], len, buf));
+	r = best(r, with_threads(argv[1], 0, len, buf, 2, false));
+	printf("write %.0f read %.0f\n", w, r);
+	return w > 0 && r > 0 ? 0 : 1;
+}
