@@ -65,7 +65,7 @@ int wppi_capabilities(struct capability_sets *sets)
 
 bool wppi_capable(int cap)
 {
-	struct capability_sets sets;
+	struct capability_sets sets = { 0 };
 
 	return wppi_capabilities(&sets) == 0 && (sets.effective & capability_bit(cap));
 }

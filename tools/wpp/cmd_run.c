@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <signal.h>
+#include <linux/close_range.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -15,7 +15,7 @@
  */
 static int choose_name(char name[WPP_IMAGE_NAME_MAX + 1], bool given)
 {
-	char base[WPP_IMAGE_NAME_MAX + 1];
+	char base[51];
 	struct tracked other;
 
 	if (track_find(name, &other) != 0)
@@ -25,7 +25,7 @@ static int choose_name(char name[WPP_IMAGE_NAME_MAX + 1], bool given)
 			 other.pid);
 		return EXIT_USAGE;
 	}
-	snprintf(base, sizeof(base), "%.50s", name);
+	snprintf(base, sizeof(base), "%.*s", (int)sizeof(base) - 1, name);
 	for (unsigned int n = 2; n < 10000; n++) {
 		snprintf(name, WPP_IMAGE_NAME_MAX + 1, "%s-%u", base, n);
 		if (track_find(name, &other) != 0)
@@ -50,20 +50,24 @@ static void warn_of_image(struct tool *t, const char *name)
 	wpp_media_close(media);
 }
 
-/* In the child: waits until it is tracked, then becomes the program. */
-static _Noreturn void become(int ready, char **argv)
+/*
+ * In the child: waits until it is tracked, then becomes the program. Descriptors beyond the
+ * standard streams would tie it to whoever started us; a process with such ties can't be saved.
+ */
+static _Noreturn void become(int ready, bool keep_fds, char **argv)
 {
 	char go;
 
 	if (read(ready, &go, 1) != 1)
 		_exit(EXIT_FAILED);
-	close(ready);
+	if (!keep_fds)
+		close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
 	execvp(argv[0], argv);
 	complain("%s: %s", argv[0], strerror(errno));
 	_exit(errno == ENOENT ? 127 : 126);
 }
 
-static int start(struct tool *t, const char *name, char **argv)
+static int start(struct tool *t, const char *name, bool keep_fds, char **argv)
 {
 	int ready[2], err, code;
 	pid_t pid;
@@ -75,7 +79,7 @@ static int start(struct tool *t, const char *name, char **argv)
 		return fail(-errno, "fork");
 	if (pid == 0) {
 		close(ready[1]);
-		become(ready[0], argv);
+		become(ready[0], keep_fds, argv);
 	}
 	close(ready[0]);
 	err = track_add(name, pid);
@@ -90,8 +94,6 @@ static int start(struct tool *t, const char *name, char **argv)
 		complain("%s: did not start", name);
 	close(ready[1]);
 	code = foreground_wait(pid);
-	if (code == 128 + SIGKILL)
-		warn_of_image(t, name);
 	track_remove(name);
 	return code;
 }
@@ -101,14 +103,18 @@ int cmd_run(struct tool *t, int argc, char **argv)
 	static const struct option options[] = {
 		{ "config", required_argument, NULL, 'c' },
 		{ "name", required_argument, NULL, 'n' },
+		{ "keep-fds", no_argument, NULL, 'k' },
 		{ NULL, 0, NULL, 0 },
 	};
 	char name[WPP_IMAGE_NAME_MAX + 1] = "";
+	bool keep_fds = false;
 	int opt, code;
 
 	while ((opt = getopt_long(argc, argv, "+c:n:", options, NULL)) != -1) {
 		if (opt == 'c')
 			t->config = optarg;
+		else if (opt == 'k')
+			keep_fds = true;
 		else if (opt != 'n')
 			return EXIT_USAGE;
 		else if (!image_name_ok(optarg))
@@ -133,7 +139,7 @@ int cmd_run(struct tool *t, int argc, char **argv)
 	if (code)
 		return code;
 	warn_of_image(t, name);
-	return start(t, name, argv + optind);
+	return start(t, name, keep_fds, argv + optind);
 }
 
 static int print_adopted(const struct tool *t, const char *name, pid_t pid, json_t *notes)

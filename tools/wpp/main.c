@@ -6,8 +6,8 @@
 #include "tool.h"
 
 static const struct command commands[] = {
-	{ "run", "[-c CONF] [--name NAME] -- PROGRAM [ARG...]", "start a program that is tracked",
-	  cmd_run },
+	{ "run", "[-c CONF] [--name NAME] [--keep-fds] -- PROGRAM [ARG...]",
+	  "start a program that is tracked", cmd_run },
 	{ "adopt", "PID [--name NAME]", "track a process that runs already", cmd_adopt },
 	{ "ls", "", "list tracked processes and saved images", cmd_ls },
 	{ "persist", "PID|NAME [--then=kill|continue]", "save a process now", cmd_persist },
