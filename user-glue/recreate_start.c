@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "recreate_priv.h"
@@ -51,6 +52,9 @@ static int receive(int sock, struct message *m)
 
 /* ---- The maker ---- */
 
+#define PF_EXITING 0x4u	 /* of the kernel's task flags, proc(5) field 9 */
+#define ENDING_MS  3000u /* how long the process that was killed may take to end */
+
 static void clone_failed(struct build *b, int sock, int err)
 {
 	char text[256];
@@ -75,6 +79,38 @@ static void clone_failed(struct build *b, int sock, int err)
 			  text);
 }
 
+/*
+ * Is the owner of the wanted pid only waiting for its end? A process that was persisted and killed
+ * a moment ago gives up a big memory, then waits for its parent.
+ */
+static bool is_ending(pid_t pid)
+{
+	char stat[1024], state = 'X';
+	unsigned int flags = 0;
+	const char *p;
+
+	if (wppi_proc_read(pid, "stat", stat, sizeof(stat)) < 0)
+		return true;
+	p = strrchr(stat, ')');
+	if (p && sscanf(p + 1, " %c %*d %*d %*d %*d %*d %u", &state, &flags) != 2)
+		return false;
+	return state == 'Z' || state == 'X' || (flags & PF_EXITING);
+}
+
+static long clone_with_pid(struct clone_args *args, pid_t want)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+	long pid;
+
+	for (unsigned int ms = 0;; ms++) {
+		pid = syscall(SYS_clone3, args, sizeof(*args));
+		if (pid >= 0 || errno != EEXIST || ms == ENDING_MS || !is_ending(want))
+			return pid;
+		nanosleep(&pause, NULL);
+		errno = EEXIST;
+	}
+}
+
 /* In the maker: namespaces, then the process. */
 static void make(struct build *b, int sock)
 {
@@ -94,7 +130,7 @@ static void make(struct build *b, int sock)
 				  "CAP_SYS_ADMIN and CONFIG_TIME_NS");
 		return;
 	}
-	pid = syscall(SYS_clone3, &args, sizeof(args));
+	pid = clone_with_pid(&args, want);
 	if (pid == 0) {
 		b->r.control = sock;
 		wppi_child_main(b);

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """Runs real programs under wpp: start, persist, kill, recreate. Used by every test in this folder."""
+import ctypes
 import json
 import os
 import pathlib
@@ -12,6 +13,10 @@ import tempfile
 import time
 
 SKIP = 77
+PR_SET_CHILD_SUBREAPER = 36
+
+# A recreated process is orphaned when `wpp recreate --detach` ends: it becomes our child, and we reap it at once.
+ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def skip(why):
@@ -43,6 +48,10 @@ def wait_for(what, condition, seconds=60):
 
 
 def alive(pid):
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        pass
     try:
         stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
     except OSError:
@@ -92,9 +101,9 @@ class Wpp:
 
     def run(self, name, *argv, stdin=subprocess.DEVNULL):
         """Starts a program with `wpp run` away from our session; its pid."""
-        log = open(self.dir / f"{name}.log", "a")
-        starter = subprocess.Popen([self.command, "run", "--name", name, "--", *map(str, argv)], env=self.env,
-                                   cwd=self.dir, stdin=stdin, stdout=log, stderr=log, start_new_session=True)
+        with open(self.dir / f"{name}.log", "a") as log:
+            starter = subprocess.Popen([self.command, "run", "--name", name, "--", *map(str, argv)], env=self.env,
+                                       cwd=self.dir, stdin=stdin, stdout=log, stderr=log, start_new_session=True)
         self.starters.append(starter)
 
         def pid():

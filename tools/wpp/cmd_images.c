@@ -56,11 +56,13 @@ static int verify_all(struct tool *t, struct wpp_media *media, const char *only,
 			continue;
 		nr++;
 		err = verify_generation(st, &gen, buf, &diag);
-		if (err)
-			complain_damage(st, wpp_media_path(media), &gen, &diag);
-		else
+		if (err) {
+			complain_damage(wpp_media_path(media), &diag);
+			offer_older(st, &gen);
+		} else {
 			say(t, "wpp: %s generation %" PRIu64 ": %" PRIu64 " pages, all good",
 			    gen.image, gen.generation, gen.nr_pages);
+		}
 		json_array_append_new(all, json_pack("{s:s, s:I, s:s}", "name", gen.image,
 						     "generation", (json_int_t)gen.generation,
 						     "state", err ? wpp_strerror(err) : "good"));
@@ -86,8 +88,7 @@ int cmd_verify(struct tool *t, int argc, char **argv)
 	if (err == WPP_ENOENT)
 		complain("%s: no such image on %s; see wpp ls", argv[1], wpp_media_path(media));
 	if (!err && wpp_media_diag(media)) {
-		complain_damage(wpp_media_store(media), wpp_media_path(media), NULL,
-				wpp_media_diag(media));
+		complain_damage(wpp_media_path(media), wpp_media_diag(media));
 		err = WPP_ECORRUPT;
 	}
 	wpp_media_close(media);
@@ -164,7 +165,8 @@ int cmd_format(struct tool *t, int argc, char **argv)
 			       &talk, &why);
 	json_decref(talk_end(&talk));
 	if (err) {
-		complain("%s", why.text);
+		complain("%s%s", why.text,
+			 err == WPP_EEXIST ? "; wpp format --force empties it" : "");
 		return exit_code_of(err);
 	}
 	say(t, "wpp: %s: an empty store", wpp_conf_text(t->conf, "wpp", "path"));

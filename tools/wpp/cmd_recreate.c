@@ -96,8 +96,7 @@ static int recreate(struct tool *t, const struct recreate_args *a, struct wpp_re
 			 wpp_media_path(media));
 		code = EXIT_NOTHING;
 		if (wpp_media_diag(media)) {
-			complain_damage(wpp_media_store(media), wpp_media_path(media), NULL,
-					wpp_media_diag(media));
+			complain_damage(wpp_media_path(media), wpp_media_diag(media));
 			code = EXIT_DAMAGED;
 		}
 		wpp_media_close(media);
@@ -112,6 +111,8 @@ static int recreate(struct tool *t, const struct recreate_args *a, struct wpp_re
 	if (err) {
 		complain("%s: not recreated, the image is as it was: %s", a->name,
 			 wpp_strerror(err));
+		if (err == WPP_ECORRUPT)
+			offer_older(wpp_media_store(media), &gen);
 		code = exit_code_of(err);
 	} else {
 		print_done(t, a, done, notes);

@@ -35,9 +35,10 @@ int image_open(struct tool *t, const char *name, uint64_t generation, struct ima
 		err = load_stream(im, (enum wpp_stream)s);
 	if (!err)
 		return 0;
-	if (err == WPP_ECORRUPT && diag.what)
-		complain_damage(wpp_media_store(im->media), wpp_media_path(im->media), &im->gen,
-				&diag);
+	if (err == WPP_ECORRUPT && diag.what) {
+		complain_damage(wpp_media_path(im->media), &diag);
+		offer_older(wpp_media_store(im->media), &im->gen);
+	}
 	code = fail(err, name);
 	image_close(im);
 	return code;

@@ -43,18 +43,22 @@ int generation_find(struct wpp_store *st, const char *image, uint64_t number,
 	return WPP_ENOENT;
 }
 
-void complain_damage(struct wpp_store *st, const char *path, const struct wpp_generation *gen,
-		     const struct wpp_diag *diag)
+void offer_older(struct wpp_store *st, const struct wpp_generation *gen)
 {
 	struct wpp_generation other;
 	uint32_t pos = 0;
 
-	complain("%s: %s, byte %" PRIu64 ": found 0x%" PRIx64 ", expected 0x%" PRIx64, path,
-		 diag->what ? diag->what : "medium", diag->off, diag->found, diag->expected);
-	while (gen && wpp_store_list(st, &pos, &other) == 0) {
+	while (wpp_store_list(st, &pos, &other) == 0) {
 		if (strcmp(other.image, gen->image) == 0 && other.generation < gen->generation) {
-			complain("%s: try --generation %" PRIu64, gen->image, other.generation);
+			complain("%s: generation %" PRIu64 " is damaged; try --generation %" PRIu64,
+				 gen->image, gen->generation, other.generation);
 			return;
 		}
 	}
+}
+
+void complain_damage(const char *path, const struct wpp_diag *diag)
+{
+	complain("%s: %s, byte %" PRIu64 ": found 0x%" PRIx64 ", expected 0x%" PRIx64, path,
+		 diag->what ? diag->what : "medium", diag->off, diag->found, diag->expected);
 }

@@ -115,9 +115,10 @@ int medium_open(struct tool *t, uint32_t flags, struct wpp_media **out);
 /* The newest generation of an image, or generation @number when it is not 0. */
 int generation_find(struct wpp_store *st, const char *image, uint64_t number,
 		    struct wpp_generation *gen);
-/* Complains about a damaged place and says which older generation is still there. */
-void complain_damage(struct wpp_store *st, const char *path, const struct wpp_generation *gen,
-		     const struct wpp_diag *diag);
+/* Complains about a damaged place of the medium. */
+void complain_damage(const char *path, const struct wpp_diag *diag);
+/* Names the generation before a damaged one, if there is one. */
+void offer_older(struct wpp_store *st, const struct wpp_generation *gen);
 
 /* ---- wait.c: be the parent of a program in the foreground ---- */
 /* Passes signals on until @pid ends; its exit code as a shell gives it (128 + signal). */
