@@ -290,7 +290,7 @@ int wpp_writer_commit(struct wpp_writer *w, uint64_t realtime_ns, uint64_t *gene
 {
 	struct wpp_store *st = w->st;
 	struct wppi_gen *gen = w->gen;
-	int err = wppi_poisoned(st) ? WPP_EPOISON : 0;
+	int err = st->moves.write_err; /* of this writer: begin saw none */
 
 	st->map_seq = 0;
 	if (!err)

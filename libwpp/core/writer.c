@@ -230,7 +230,9 @@ static int put_all(const struct batch *b, struct wppi_space *space)
 		err = put_run(b, space, i, nr, at);
 		i += nr;
 	}
-	return err ? err : wppi_moves_push(&st->moves);
+	if (!err)
+		err = wppi_moves_push(&st->moves);
+	return err ? err : st->moves.write_err;
 }
 
 static int put(const struct batch *b)
@@ -240,8 +242,8 @@ static int put(const struct batch *b)
 	struct wppi_space *space;
 	int err;
 
-	if (wppi_poisoned(w->st))
-		return WPP_EPOISON;
+	if (w->st->moves.write_err)
+		return w->st->moves.write_err;
 	touch(w);
 	space = wppi_space_get(map, b->space);
 	if (!space)
