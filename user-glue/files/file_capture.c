@@ -206,6 +206,10 @@ static int run(struct capture *c, bool frozen)
 		err = visit(&fs, &fs.v[i]);
 	if (!err && frozen)
 		add_numbers(&fs);
+	if (fs.nr_reset)
+		wppi_note(&c->notes, WPP_NOTE_INFO, "tcp-established",
+			  "%zu TCP connections will be reset by their peers: %s%s", fs.nr_reset,
+			  fs.first_reset, fs.nr_reset > 1 ? " ..." : "");
 	wppi_files_free(&fs);
 	return err ? err : c->pcb.failed ? WPP_ENOMEM : 0;
 }

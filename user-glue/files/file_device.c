@@ -58,7 +58,7 @@ static bool match_stdio(struct files *fs, const struct file *f)
 {
 	if (f->num > STDERR_FILENO)
 		return false;
-	return is_tty(f) || wppi_pipe_outside(fs, f);
+	return is_tty(f) || wppi_pipe_outside(fs, f) || wppi_unix_outside(fs, f);
 }
 
 static int collect_stdio(struct files *fs, struct file *f, struct wpp_rec_ofd *rec)

@@ -44,6 +44,9 @@ struct files {
 	size_t nr;
 	struct fd_num *nums; /* ascending */
 	size_t nr_nums;
+	struct unix_table *unix_table; /* sock_diag's answer, read when first needed */
+	size_t nr_reset;	       /* TCP connections that will be reset */
+	char first_reset[256];
 };
 
 int wppi_files_scan(struct files *fs, struct capture *c);
@@ -64,6 +67,7 @@ int wppi_file_reopen(const struct files *fs, const struct file *f, int flags);
 const struct file *wppi_pipe_end(const struct files *fs, const struct file *f, int acc);
 /* Is the other end held by somebody else only? */
 bool wppi_pipe_outside(struct files *fs, const struct file *f);
+bool wppi_unix_outside(struct files *fs, const struct file *f);
 int wppi_locks_check(struct files *fs, struct file *f);
 void wppi_locks_collect(struct files *fs, struct file *f);
 /* The name and reason to refuse a file that no kind takes. */
@@ -131,8 +135,8 @@ struct file_kind {
 
 extern const struct file_kind wppi_file_stdio, wppi_file_tty, wppi_file_path, wppi_file_memobj,
 	wppi_file_reg, wppi_file_dir, wppi_file_chr, wppi_file_pipe, wppi_file_fifo,
-	wppi_file_eventfd, wppi_file_timerfd, wppi_file_signalfd, wppi_file_inotify,
-	wppi_file_epoll, wppi_file_pidfd;
+	wppi_file_socket, wppi_file_eventfd, wppi_file_timerfd, wppi_file_signalfd,
+	wppi_file_inotify, wppi_file_epoll, wppi_file_pidfd;
 /* In the order in which they are asked to match and to finish. */
 extern const struct file_kind *const wppi_file_kinds[];
 extern const size_t wppi_nr_file_kinds;

@@ -51,7 +51,7 @@ WPP_BEGIN_DECLS
 	X(0x0031, ofd,       OFD,       "id open file description; tail: path")                      \
 	X(0x0032, lock,      LOCK,      "id open file description; a file lock")                     \
 	X(0x0040, pipe,      PIPE,      "id pipe; tail: contents")                                   \
-	X(0x0041, socket,    SOCKET,    "id open file description; tail: local address")             \
+	X(0x0041, socket,    SOCKET,    "id open file description; tail: local and peer address, directory")             \
 	X(0x0042, sockopt,   SOCKOPT,   "id open file description; tail: option value")              \
 	X(0x0043, eventfd,   EVENTFD,   "id open file description")                                  \
 	X(0x0044, timerfd,   TIMERFD,   "id open file description")                                  \
@@ -107,7 +107,7 @@ WPP_BEGIN_DECLS
 #define WPP_FIELDS_pipe(F) F(capacity, D) F(packets, D) F(len, D)
 #define WPP_FIELDS_socket(F)                                                                         \
 	F(family, D) F(type, D) F(protocol, D) F(state, D) F(backlog, D) F(shutdown, D) F(peer, D)   \
-	F(ino, D)
+	F(ino, D) F(local_len, D) F(peer_len, D) F(mode, H) F(uid, D) F(gid, D) F(nlink, D)
 #define WPP_FIELDS_sockopt(F) F(level, D) F(name, D)
 #define WPP_FIELDS_eventfd(F) F(count, D) F(flags, H)
 #define WPP_FIELDS_timerfd(F)                                                                        \
