@@ -17,7 +17,8 @@ struct shared *sh;
 
 /* ---- What capture.c and recreate.c would give: memory objects are copied here ---- */
 
-#define OBJS_MAX 16
+#define OBJS_MAX   16
+#define FIRST_FREE 1010 /* no scenario uses numbers from here on */
 
 static struct memobj objs[OBJS_MAX];
 static size_t nr_objs;
@@ -157,6 +158,17 @@ static pid_t builder(void (*build)(void))
 	return pid;
 }
 
+/* As the driver does: what is still needed is where the image has nothing, the rest is closed. */
+static void set_aside(struct recreate *r, struct wpp_recreate *how)
+{
+	for (size_t i = 0; i < r->nr_objs; i++)
+		r->objs[i].fd = fcntl(r->objs[i].fd, F_DUPFD, FIRST_FREE);
+	for (int i = 0; i < 3; i++)
+		how->stdio[i] = how->stdio[i] < 0 ? -1 : fcntl(how->stdio[i], F_DUPFD, FIRST_FREE);
+	syscall(SYS_close_range, 0, FIRST_FREE - 1, 0);
+	r->how = how;
+}
+
 static pid_t recreator(struct recreate *r, void (*check)(void))
 {
 	pid_t pid = fork();
@@ -166,7 +178,10 @@ static pid_t recreator(struct recreate *r, void (*check)(void))
 
 		sigfillset(&all);
 		sigprocmask(SIG_BLOCK, &all, NULL);
+		struct wpp_recreate how = *r->how;
+
 		r->pid = getpid();
+		set_aside(r, &how);
 		sh->v[31] = (uint64_t)(int64_t)wppi_recreate_files.child(r);
 		if (sh->v[31])
 			_exit(2);

@@ -308,7 +308,7 @@ static void test_lock_taken(void **state)
 								  .between = take_rival,
 								  .check = check_locks }),
 			 WPP_EREFUSED);
-	assert_non_null(strstr(sh->failed, in_dir("f")));
+	assert_non_null(strstr(sh->notes, in_dir("f")));
 	close(rival);
 }
 
@@ -427,9 +427,9 @@ static void test_changed_files(void **state)
 		void (*change)(void);
 		const char *text;
 	} cases[] = {
-		{ grow_log, "has grown" },    { cut_log, "was shortened" },
-		{ age_log, "is older" },      { replace_log, "was replaced" },
-		{ remove_log, "is missing" },
+		{ grow_log, "file-resized" },	{ cut_log, "file-resized" },
+		{ age_log, "file-older" },	{ replace_log, "file-replaced" },
+		{ remove_log, "file-missing" },
 	};
 
 	(void)state;

@@ -99,9 +99,11 @@ int wppi_locks_recreate(struct rebuild *b)
 		if (!o || o->fd < 0)
 			return WPP_ECORRUPT;
 		err = take(o->fd, &l);
-		if (err == -EAGAIN || err == -EACCES)
-			return wppi_child_fail(b->r, WPP_EREFUSED,
-					       "another process has taken the lock on %s", o->path);
+		if (err == -EAGAIN || err == -EACCES) {
+			wppi_child_note(b->r, WPP_NOTE_REFUSED, "lock-taken",
+					"another process has taken the lock on %s", o->path);
+			return WPP_EREFUSED;
+		}
 		if (err)
 			return wppi_child_fail(b->r, err, "the lock on %s can't be taken: %s",
 					       o->path, wpp_strerror(err));

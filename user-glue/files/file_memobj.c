@@ -60,11 +60,17 @@ static uint32_t memobj_kind(const struct file *f)
 static int collect_memobj(struct files *fs, struct file *f, struct wpp_rec_ofd *rec)
 {
 	int fd = wppi_file_reopen(fs, f, O_RDONLY);
+	size_t len = strlen(f->link);
+	char name[PATH_MAX];
 	struct memobj *m;
 
 	if (fd < 0)
 		return fd;
-	m = wppi_capture_memobj(fs->c, memobj_kind(f), fd, f->link);
+	if (len > strlen(DELETED) && !strcmp(f->link + len - strlen(DELETED), DELETED) &&
+	    !wppi_file_named(fs, f))
+		len -= strlen(DELETED);
+	snprintf(name, sizeof(name), "%.*s", (int)len, f->link);
+	m = wppi_capture_memobj(fs->c, memobj_kind(f), fd, name);
 	if (!m)
 		return WPP_ENOMEM;
 	rec->object = m->id;

@@ -8,6 +8,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "../recreate_priv.h"
 #include "file_path.h"
 
 #define AUX_PSEUDO 1 /* rec.aux: a file of /proc or /sys, without size and time */
@@ -45,53 +46,56 @@ bool wppi_file_named(const struct files *fs, const struct file *f)
 
 /* ---- Is it still the file that was recorded? ---- */
 
-static const char *difference(const struct ofd *o, const struct stat *st)
+static int report(struct rebuild *b, const struct ofd *o, const char *name, const char *text)
 {
-	uint64_t mtime = (uint64_t)st->st_mtim.tv_sec * 1000000000u + (uint64_t)st->st_mtim.tv_nsec;
+	bool warn = b->r->how->flags & WPP_RECREATE_FILES_WARN;
 
-	if ((st->st_mode & S_IFMT) != (o->rec.mode & S_IFMT) || st->st_ino != o->rec.ino)
-		return "was replaced by another file";
-	if (!S_ISREG(st->st_mode))
-		return NULL;
-	if ((uint64_t)st->st_size != o->rec.size)
-		return (uint64_t)st->st_size < o->rec.size ? "was shortened" : "has grown";
-	if (mtime != o->rec.mtime_ns)
-		return mtime < o->rec.mtime_ns ? "is older" : "is newer";
-	return NULL;
+	wppi_note(&b->r->notes, warn ? WPP_NOTE_CHANGED : WPP_NOTE_REFUSED, name,
+		  "%s, which the process has open, %s", o->path, text);
+	return warn ? 0 : WPP_EREFUSED;
 }
 
 /* Said once for a name that is open several times. */
 static bool said_before(const struct rebuild *b, const struct ofd *o)
 {
 	for (const struct ofd *p = b->v; p < o; p++) {
-		if (p->changed && !strcmp(p->path, o->path))
+		if (p->kind == o->kind && !strcmp(p->path, o->path))
 			return true;
 	}
 	return false;
 }
 
+static int compare_reg(struct rebuild *b, const struct ofd *o)
+{
+	struct was_file was = {
+		.what = "open",
+		.path = o->path,
+		.ino = o->rec.ino,
+		.size = o->rec.size,
+		.mtime_ns = o->rec.mtime_ns,
+	};
+	int fd = open(o->path, O_PATH | O_NOFOLLOW | O_CLOEXEC), err;
+
+	if (fd < 0)
+		return report(b, o, "file-missing", "is missing");
+	err = wppi_file_compare(b->r, &was, fd);
+	close(fd);
+	return err;
+}
+
 static int compare_file(struct rebuild *b, struct ofd *o)
 {
-	struct recreate *r = b->r;
-	const char *diff;
 	struct stat st;
 
-	if (o->rec.aux & AUX_PSEUDO)
+	if (o->rec.aux & AUX_PSEUDO || said_before(b, o))
 		return 0;
-	diff = lstat(o->path, &st) ? "is missing" : difference(o, &st);
-	if (!diff)
-		return 0;
-	o->changed = true;
-	if (!said_before(b, o))
-		wppi_note(&r->notes, WPP_NOTE_CHANGED, "file-changed",
-			  "%s %s since it was persisted%s", o->path, diff,
-			  r->how->flags & WPP_RECREATE_FILES_WARN
-				  ? ""
-				  : "; put it back, or go on with --files=warn");
-	if (r->how->flags & WPP_RECREATE_FILES_WARN)
-		return 0;
-	r->notes.nr_refused++;
-	return WPP_EREFUSED;
+	if (o->kind == &wppi_file_reg)
+		return compare_reg(b, o);
+	if (lstat(o->path, &st))
+		return report(b, o, "file-missing", "is missing");
+	if ((st.st_mode & S_IFMT) != (o->rec.mode & S_IFMT))
+		return report(b, o, "file-type", "is of another type");
+	return 0;
 }
 
 /* ---- Regular files and directories ---- */

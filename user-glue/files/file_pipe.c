@@ -289,9 +289,8 @@ static int prepare_fifo(struct rebuild *b, struct ofd *o)
 
 	if (lstat(o->path, &st) == 0 && S_ISFIFO(st.st_mode))
 		return 0;
-	wppi_note(&b->r->notes, WPP_NOTE_CHANGED, "file-changed", "the FIFO %s is missing",
+	wppi_note(&b->r->notes, WPP_NOTE_REFUSED, "file-missing", "the FIFO %s is missing",
 		  o->path);
-	b->r->notes.nr_refused++;
 	return WPP_EREFUSED;
 }
 

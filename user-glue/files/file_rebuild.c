@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Recreation of all descriptors. Whatever is opened is moved at once to a gap
- * between the image's numbers; when all files exist each gets its numbers, and
- * nothing of the tool's but the gap's descriptors ever has to make room.
+ * Recreation of all descriptors. The driver has left open only what is needed
+ * still, at numbers that the image leaves free. Whatever is opened is moved at
+ * once to a gap between the image's numbers; when all files exist each gets
+ * its numbers, and nothing ever has to make room.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -153,18 +154,18 @@ static int load(struct rebuild *b, struct recreate *r)
 static int files_prepare(struct recreate *r)
 {
 	struct rebuild b;
+	bool refused = false;
 	int err = load(&b, r);
 
 	for (size_t i = 0; !err && i < b.nr; i++) {
 		int one = b.v[i].kind->prepare ? b.v[i].kind->prepare(&b, &b.v[i]) : 0;
 
-		if (one && one != WPP_EREFUSED)
+		refused = refused || one == WPP_EREFUSED;
+		if (one != WPP_EREFUSED)
 			err = one;
 	}
 	unload(&b);
-	if (!err && r->notes.nr_refused)
-		err = WPP_EREFUSED;
-	return err;
+	return !err && refused ? WPP_EREFUSED : err;
 }
 
 /* ---- Numbers ---- */
@@ -246,45 +247,6 @@ static int close_others(int *keep, size_t nr)
 		from = (unsigned int)keep[i] + 1;
 	}
 	return err ? err : close_between(from, UINT_MAX);
-}
-
-static int hoist_into(struct rebuild *b, int *fd)
-{
-	int up = *fd < 0 ? -1 : wppi_hoist(b, *fd);
-
-	if (*fd >= 0 && up < 0)
-		return up;
-	*fd = up;
-	return 0;
-}
-
-/*
- * The tool's descriptors are closed but those that are still needed. The driver gave these numbers
- * that the image leaves free, and counts on them.
- */
-static int make_room(struct rebuild *b)
-{
-	struct recreate *r = b->r;
-	size_t nr = r->nr_objs + 4;
-	int *keep = calloc(nr, sizeof(*keep));
-	int err = 0;
-
-	if (!keep)
-		return WPP_ENOMEM;
-	for (int i = 0; i < 3; i++) {
-		b->stdio[i] = r->how ? r->how->stdio[i] : -1;
-		if (b->stdio[i] >= 0)
-			b->stdio[i] = fcntl(b->stdio[i], F_DUPFD_CLOEXEC, 3);
-		keep[i] = b->stdio[i];
-	}
-	keep[3] = r->control;
-	for (size_t i = 0; i < r->nr_objs; i++)
-		keep[4 + i] = r->objs[i].fd;
-	err = close_others(keep, nr);
-	free(keep);
-	for (int i = 0; i < 3 && !err; i++)
-		err = hoist_into(b, &b->stdio[i]);
-	return err;
 }
 
 /* Every descriptor of the image gets its number; o->fd becomes the lowest one. */
@@ -409,11 +371,11 @@ static int rebuild(struct rebuild *b)
 {
 	int err;
 
+	for (int i = 0; i < 3; i++)
+		b->stdio[i] = b->r->how->stdio[i];
 	b->gap = find_gap(b);
 	raise_limit(b);
-	err = make_room(b);
-	if (!err)
-		err = open_all(b);
+	err = open_all(b);
 	if (!err)
 		err = place(b);
 	if (!err)

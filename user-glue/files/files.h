@@ -83,8 +83,6 @@ struct ofd {
 	size_t path_len; /* may hold NULs: a socket address */
 	int fd;		 /* in the child; -1: not made yet */
 	bool placed;	 /* it has its numbers */
-	bool changed;	 /* the file isn't what was recorded */
-	bool done;	 /* a kind's own mark */
 };
 
 struct rebuild {
@@ -94,7 +92,7 @@ struct rebuild {
 	struct fd_num *nums; /* ascending */
 	size_t nr_nums;
 	int gap;      /* first of the numbers where what isn't of the image may be */
-	int stdio[3]; /* how->stdio in the child */
+	int stdio[3]; /* of how */
 };
 
 struct ofd *wppi_ofd_find(struct rebuild *b, uint64_t id);
