@@ -182,6 +182,8 @@ _Noreturn void wppi_child_main(struct build *b)
 	if (err)
 		wppi_child_fail(&b->r, err, "descriptors can't be set aside: %s", strerror(-err));
 	if (!err)
+		err = wppi_pidns_mount(b);
+	if (!err)
 		err = run_classes(b);
 	if (!err)
 		err = tell_ready(b);

@@ -134,6 +134,8 @@ void wppi_objects_free(struct build *b);
 
 /* ---- recreate_start.c: the new process, until it stops for us ---- */
 int wppi_process_start(struct build *b);
+/* Says whose the id is, and what to do. */
+void wppi_pid_taken(pid_t pid, char *text, size_t cap);
 
 /* ---- recreate_child.c: in the new process ---- */
 _Noreturn void wppi_child_main(struct build *b);
@@ -180,6 +182,17 @@ int wppi_vdso_place(struct build *b);
 int wppi_timens_prepare(struct build *b);
 /* In the maker: its next child runs with the shifted clocks. */
 int wppi_timens_enter(const struct build *b);
+
+/* ---- pidns.c ---- */
+/*
+ * In the maker: its next child lives in a new pid namespace, whose first process stands ready.
+ * A byte written to *@init tells it that the child is there; the end of the pipe, that it failed.
+ */
+int wppi_pidns_enter(const struct build *b, int *init);
+/* In the new process: /proc shows the new namespace. */
+int wppi_pidns_mount(const struct build *b);
+/* Our numbers of the threads that the namespace counts by its own. */
+int wppi_pidns_translate(struct build *b);
 
 /* Runs b->s on the leader and empties it. The note says what failed: @what. */
 int wppi_build_run(struct build *b, const char *what);

@@ -55,15 +55,25 @@ static int receive(int sock, struct message *m)
 #define PF_EXITING 0x4u	 /* of the kernel's task flags, proc(5) field 9 */
 #define ENDING_MS  3000u /* how long the process that was killed may take to end */
 
+void wppi_pid_taken(pid_t pid, char *text, size_t cap)
+{
+	char owner[64];
+
+	if (wppi_proc_read(pid, "comm", owner, sizeof(owner)) < 0)
+		owner[0] = '\0';
+	owner[strcspn(owner, "\n")] = '\0';
+	snprintf(text, cap,
+		 "the id %d is taken%s%s; end its owner, or recreate in a new pid namespace "
+		 "(--new-pid-namespace)",
+		 (int)pid, *owner ? " by " : "", owner);
+}
+
 static void clone_failed(struct build *b, int sock, int err)
 {
 	char text[256];
 
 	if (err == EEXIST)
-		snprintf(text, sizeof(text),
-			 "the process id %d is taken; end its owner, or recreate in a new pid "
-			 "namespace (--new-pid-namespace)",
-			 (int)b->r.pid);
+		wppi_pid_taken(b->r.pid, text, sizeof(text));
 	else if (err == EPERM)
 		snprintf(text, sizeof(text),
 			 "choosing the process id %d takes CAP_CHECKPOINT_RESTORE (or "
@@ -104,11 +114,39 @@ static long clone_with_pid(struct clone_args *args, pid_t want)
 
 	for (unsigned int ms = 0;; ms++) {
 		pid = syscall(SYS_clone3, args, sizeof(*args));
-		if (pid >= 0 || errno != EEXIST || ms == ENDING_MS || !is_ending(want))
+		if (pid >= 0)
 			return pid;
+		if (errno != EEXIST || ms == ENDING_MS)
+			return -errno;
+		if (!is_ending(want))
+			return -EEXIST;
 		nanosleep(&pause, NULL);
-		errno = EEXIST;
 	}
+}
+
+static int namespace_failed(int sock, int err, const char *name, const char *what)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text), "%s: %s (this takes CAP_SYS_ADMIN)", what, strerror(-err));
+	wppi_message_send(sock, MESSAGE_FAILED, err, name, text);
+	return err;
+}
+
+/* In the maker: what its next child lives in. @init: see pidns.c. */
+static int enter_namespaces(struct build *b, int sock, int *init)
+{
+	int err = wppi_timens_enter(b);
+
+	if (err)
+		return namespace_failed(sock, err, "time-namespace",
+					"the clocks can't go on in a time namespace");
+	if (b->how.flags & WPP_RECREATE_NEW_PID_NS)
+		err = wppi_pidns_enter(b, init);
+	if (err)
+		return namespace_failed(sock, err, "pid-namespace",
+					"a pid namespace can't be made");
+	return 0;
 }
 
 /* In the maker: namespaces, then the process. */
@@ -120,23 +158,20 @@ static void make(struct build *b, int sock)
 		.set_tid = (uint64_t)(uintptr_t)&want,
 		.set_tid_size = 1,
 	};
+	int init = -1;
 	long pid;
-	int err;
 
-	err = wppi_timens_enter(b);
-	if (err) {
-		wppi_message_send(sock, MESSAGE_FAILED, err, "time-namespace",
-				  "the clock can't go on where it was: a time namespace takes "
-				  "CAP_SYS_ADMIN and CONFIG_TIME_NS");
+	if (enter_namespaces(b, sock, &init))
 		return;
-	}
 	pid = clone_with_pid(&args, want);
 	if (pid == 0) {
 		b->r.control = sock;
 		wppi_child_main(b);
 	}
 	if (pid < 0)
-		clone_failed(b, sock, errno);
+		clone_failed(b, sock, (int)-pid);
+	else if (init >= 0 && write(init, "", 1) != 1)
+		namespace_failed(sock, -errno, "pid-namespace", "its first process is gone");
 	else
 		wppi_message_send(sock, MESSAGE_PID, (int)pid, "", "");
 }

@@ -99,12 +99,11 @@ static void add_clone(struct build *b, uint32_t tid)
 	wppi_script_call(&b->s, 0, SYS_clone3, token, sizeof(args), 0, 0, 0, 0);
 }
 
-/* A new thread is stopped before its first instruction; its number here is told by the event. */
-static int adopt(struct build *b, struct new_thread *t, size_t index)
+/* A new thread is stopped before its first instruction. */
+static int adopt(const struct new_thread *t)
 {
 	int status;
 
-	t->outer = (pid_t)wppi_script_ret(&b->s, index);
 	while (waitpid(t->outer, &status, __WALL) < 0) {
 		if (errno != EINTR)
 			return -errno;
@@ -114,11 +113,12 @@ static int adopt(struct build *b, struct new_thread *t, size_t index)
 
 static int clone_failed(struct build *b, uint32_t tid, int err)
 {
+	char text[256];
+
 	if (err == -EEXIST)
-		wppi_note(&b->r.notes, WPP_NOTE_ERROR, "pid",
-			  "the thread id %u is taken; end its owner, or recreate in a new pid "
-			  "namespace (--new-pid-namespace)",
-			  tid);
+		wppi_pid_taken((pid_t)tid, text, sizeof(text));
+	if (err == -EEXIST)
+		wppi_note(&b->r.notes, WPP_NOTE_ERROR, "pid", "%s", text);
 	else
 		wppi_note(&b->r.notes, WPP_NOTE_ERROR, "clone", "thread %u can't be made: %s", tid,
 			  strerror(-err));
@@ -136,7 +136,11 @@ static int make_some(struct build *b, size_t first, size_t n)
 	if (err && failed < n)
 		err = clone_failed(b, b->threads[first + failed].tid, err);
 	for (size_t i = 0; !err && i < n; i++)
-		err = adopt(b, &b->threads[first + i], i);
+		b->threads[first + i].outer = (pid_t)b->threads[first + i].tid;
+	if (!err)
+		err = wppi_pidns_translate(b);
+	for (size_t i = 0; !err && i < n; i++)
+		err = adopt(&b->threads[first + i]);
 	wppi_script_free(&b->s);
 	return err;
 }
