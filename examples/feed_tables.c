@@ -184,7 +184,7 @@ static int get_regions(struct wpp_reader *r, struct machine *m)
 		return WPP_ECORRUPT;
 	err = wpp_reader_stream(r, WPP_STREAM_REGIONS, 0, records, len);
 	while (!err && !(err = wpp_rec_next(records, len, &pos, &rec))) {
-		struct wpp_rec_region fields;
+		struct wpp_rec_region fields = { 0 };
 		struct wpp_region region = { .space = SPACE };
 
 		if (rec.type != WPP_REC_REGION)

@@ -101,7 +101,7 @@ static int open_file(const struct wpp_conf *conf, struct wppi_pmem_file *file,
 	uint32_t threads = (uint32_t)wpp_conf_number(conf, "pmem", "threads");
 	char fd_path[32];
 	enum access access;
-	bool is_char, direct;
+	bool is_char = false, direct;
 	int err = look_at(file, &is_char);
 
 	if (err)
