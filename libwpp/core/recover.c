@@ -24,23 +24,27 @@ static struct wppf_commit *slot_buffer(struct wpp_store *st)
 	return (struct wppf_commit *)st->map.table;
 }
 
-/* One unreadable block must not hide the others. */
+/*
+ * One unreadable block must not hide the others. But a writer would take its slot and the places of
+ * its generation for free, so only a reader may go on without it.
+ */
 static int read_slots_singly(struct wpp_store *st, struct wppf_commit *rec, struct wpp_diag *diag)
 {
 	uint32_t failed = 0;
-	int err = 0;
+	int first = 0;
 
 	for (uint32_t i = 0; i < st->nr_slots; i++) {
 		uint64_t off = wppi_off(wppi_slot_place(st, i));
+		int err = wpp_io_run(st->be, WPP_IO_READ, off, &rec[i], WPP_PAGE_SIZE);
 
-		err = wpp_io_run(st->be, WPP_IO_READ, off, &rec[i], WPP_PAGE_SIZE);
 		if (!err)
 			continue;
 		wppi_diag(diag, "commit record", off, 0, 0);
 		wpp_memset(&rec[i], 0, sizeof(rec[i]));
+		first = first ? first : err;
 		failed++;
 	}
-	return failed == st->nr_slots ? err : 0;
+	return st->rdonly && failed < st->nr_slots ? 0 : first;
 }
 
 static int read_slots(struct wpp_store *st, struct wppf_commit *rec, struct wpp_diag *diag)
@@ -148,8 +152,8 @@ static int load_all(struct wpp_store *st, struct wpp_diag *diag)
 		int err = wppi_load(st, gen, &gen->blocks, diag);
 
 		seq = gen->seq;
-		if (err == WPP_ENOMEM)
-			return err;
+		if (err == WPP_ENOMEM || (err && err != WPP_ECORRUPT && !st->rdonly))
+			return err; /* not damage: it is whole, only out of reach */
 		if (err) {
 			gen->state = WPPI_GEN_LOST;
 			st->slot[gen->slot] = WPPI_SLOT_STALE;

@@ -214,8 +214,12 @@ int wpp_store_open(struct wpp_store **out, struct wpp_backend *be, const struct 
 
 void wpp_store_close(struct wpp_store *st)
 {
+	int err;
+
 	if (st->writer.st)
 		wpp_writer_abort(&st->writer);
+	err = wppi_moves_settle(&st->moves); /* a drop that failed half way */
+	(void)err;
 }
 
 /* Blocks of PAGES that any generation (@live: a live one) holds. */

@@ -80,6 +80,9 @@ WPP_API bool wpp_sim_dead(const struct wpp_backend *be);
 /** wpp_sim_ops() - media operations since power came on */
 WPP_API uint64_t wpp_sim_ops(const struct wpp_backend *be);
 
+/** wpp_sim_in_flight() - moves submitted and not done; 0 when a store has been closed */
+WPP_API uint32_t wpp_sim_in_flight(const struct wpp_backend *be);
+
 /** wpp_sim_pending() - writes that the last cut could lose */
 WPP_API uint32_t wpp_sim_pending(const struct wpp_backend *be);
 

@@ -104,7 +104,9 @@ WPP_API uint64_t wpp_store_workspace(const struct wpp_geometry *geo, const struc
  * @ws:   [@ws_len] zeroed bytes aligned to 4096, lent until wpp_store_close().
  * @diag: out, may be NULL: the first damage met, even when the store opened without it.
  *
- * A commit record that does not verify is left out; the generation before it is used.
+ * A commit record that does not verify is left out; the generation before it is used. What can't
+ * be read at all (WPP_EIO) fails the open, because it may be whole: the next commit must not take
+ * its place. With WPP_STORE_RDONLY it is left out, too.
  * Context: one thread per store; no allocation; stack <= 1 KiB.
  * Return:  0; WPP_EFORMAT, WPP_ECORRUPT, WPP_ENOMEM (workspace too small), WPP_EIO.
  */
