@@ -324,6 +324,11 @@ uint64_t wpp_sim_ops(const struct wpp_backend *be)
 	return to_const_sim(be)->ops_done;
 }
 
+uint32_t wpp_sim_in_flight(const struct wpp_backend *be)
+{
+	return to_const_sim(be)->nr_queue;
+}
+
 uint32_t wpp_sim_pending(const struct wpp_backend *be)
 {
 	return (uint32_t)to_const_sim(be)->lost.nr;
