@@ -259,6 +259,7 @@ static void sim_close(struct wpp_backend *be)
 	free(s->view);
 	free(s->base);
 	free(s->at_cut);
+	free(s->scratch);
 	free(s->touched);
 	free(s->queue);
 	free(s);
@@ -287,19 +288,29 @@ static bool cfg_ok(const struct wpp_sim_cfg *cfg)
 	       (cfg->tear == 8 || cfg->tear == 512 || cfg->tear == 4096);
 }
 
+static uint8_t *alloc_zeros(size_t bytes)
+{
+	uint8_t *p = aligned_alloc(SIM_BLOCK, bytes);
+
+	if (p)
+		memset(p, 0, bytes);
+	return p;
+}
+
 static int alloc_arrays(struct sim *s)
 {
 	size_t bytes = (size_t)s->cfg.bytes;
 
-	s->view = aligned_alloc(SIM_BLOCK, bytes);
-	s->base = aligned_alloc(SIM_BLOCK, bytes);
-	s->at_cut = aligned_alloc(SIM_BLOCK, bytes);
+	s->view = alloc_zeros(bytes);
+	s->base = alloc_zeros(bytes);
+	s->at_cut = alloc_zeros(bytes);
+	if (s->cfg.caps & WPP_CAP_DIRECT)
+		s->scratch = alloc_zeros(bytes);
 	s->touched = calloc(bytes / SIM_BLOCK, 1);
 	s->queue = calloc(s->cfg.queue_depth, sizeof(struct wpp_io *));
-	if (!s->view || !s->base || !s->at_cut || !s->touched || !s->queue)
+	if (!s->view || !s->base || !s->at_cut || !s->touched || !s->queue ||
+	    (s->cfg.caps & WPP_CAP_DIRECT && !s->scratch))
 		return WPP_ENOMEM;
-	memset(s->view, 0, bytes);
-	memset(s->base, 0, bytes);
 	return 0;
 }
 

@@ -79,7 +79,7 @@ static void add_strays_of_block(struct sim *s, const uint8_t *expected, uint64_t
 /* A CPU may evict a dirty line at any time: what differs from the announced state is pending. */
 static void add_strays(struct sim *s)
 {
-	uint8_t *expected = s->at_cut;
+	uint8_t *expected = s->scratch;
 	size_t nr = s->pending.nr;
 
 	memcpy(expected, s->base, s->cfg.bytes);
@@ -284,7 +284,7 @@ uint64_t wpp_sim_images(const struct wpp_backend *be)
 void wppi_sim_touch(struct sim *s, uint64_t off, uint64_t len)
 {
 	for (uint64_t b = off / SIM_BLOCK; b <= (off + len - 1) / SIM_BLOCK; b++)
-		s->touched[b] = 1;
+		s->touched[b] = TOUCHED_BOTH;
 }
 
 void wppi_sim_die(struct sim *s)
@@ -343,31 +343,42 @@ static void power_on(struct sim *s, uint64_t img)
 	s->dead = false;
 }
 
-static void copy_block(struct sim *s, uint64_t block)
+static void copy_block(uint8_t *to, const uint8_t *from, uint64_t block)
 {
-	const uint8_t *from = s->at_cut + block * SIM_BLOCK;
-
-	memcpy(s->base + block * SIM_BLOCK, from, SIM_BLOCK);
-	memcpy(s->view + block * SIM_BLOCK, from, SIM_BLOCK);
-	s->touched[block] = 0;
+	memcpy(to + block * SIM_BLOCK, from + block * SIM_BLOCK, SIM_BLOCK);
 }
 
-/* Back to the cut. Stores through direct() leave no trace in touched, so look for them. */
-static void undo(struct sim *s)
+/* Stores through direct() leave no trace in touched, so look for them. */
+static bool differs(const struct sim *s, uint64_t block, const uint8_t *from, uint8_t bit)
 {
-	bool direct = s->cfg.caps & WPP_CAP_DIRECT;
+	const size_t off = (size_t)block * SIM_BLOCK;
 
-	for (uint64_t b = 0; b < s->cfg.bytes / SIM_BLOCK; b++)
-		if (s->touched[b] || (direct && memcmp(s->view + b * SIM_BLOCK,
-						       s->at_cut + b * SIM_BLOCK, SIM_BLOCK)))
-			copy_block(s, b);
+	return s->touched[block] & bit ||
+	       (s->cfg.caps & WPP_CAP_DIRECT && memcmp(s->view + off, from + off, SIM_BLOCK) != 0);
 }
 
+/* All blocks of base and view become those of @from again. */
+static void restore(struct sim *s, const uint8_t *from, uint8_t bit)
+{
+	for (uint64_t b = 0; b < s->cfg.bytes / SIM_BLOCK; b++) {
+		if (!differs(s, b, from, bit))
+			continue;
+		copy_block(s->base, from, b);
+		copy_block(s->view, from, b);
+		s->touched[b] = TOUCHED_BOTH & (uint8_t)~bit;
+	}
+}
+
+/* Remember base for the next boots; view loses what was not durable. */
 static void first_boot(struct sim *s)
 {
-	memcpy(s->at_cut, s->base, s->cfg.bytes);
-	memcpy(s->view, s->base, s->cfg.bytes);
-	memset(s->touched, 0, s->cfg.bytes / SIM_BLOCK);
+	for (uint64_t b = 0; b < s->cfg.bytes / SIM_BLOCK; b++) {
+		if (!differs(s, b, s->base, TOUCHED_CUT))
+			continue;
+		copy_block(s->at_cut, s->base, b);
+		copy_block(s->view, s->base, b);
+		s->touched[b] = TOUCHED_LOAD;
+	}
 	s->booted = true;
 }
 
@@ -380,7 +391,7 @@ int wpp_sim_boot(struct wpp_backend *be, uint64_t img)
 	if (!s->was_cut || img >= wpp_sim_images(be))
 		return WPP_EINVAL;
 	if (s->booted)
-		undo(s);
+		restore(s, s->at_cut, TOUCHED_CUT);
 	else
 		first_boot(s);
 	apply_image(s, img);
@@ -397,9 +408,11 @@ void wpp_sim_load(struct wpp_backend *be, const void *contents)
 {
 	struct sim *s = to_sim(be);
 
-	memcpy(s->base, contents, s->cfg.bytes);
-	memcpy(s->view, contents, s->cfg.bytes);
-	memset(s->touched, 0, s->cfg.bytes / SIM_BLOCK);
+	if (contents) {
+		s->loaded = contents;
+		memset(s->touched, TOUCHED_BOTH, s->cfg.bytes / SIM_BLOCK);
+	}
+	restore(s, s->loaded, TOUCHED_LOAD);
 	list_clear(&s->lost);
 	s->was_cut = false;
 	s->booted = false;

@@ -11,6 +11,13 @@ enum {
 	UNIT_STRAY = 1u << 0, /* stored through direct() without a WRITE: words, in any order */
 };
 
+/* Blocks where base or view may differ from ... */
+enum {
+	TOUCHED_CUT = 1u << 0,	/* at_cut */
+	TOUCHED_LOAD = 1u << 1, /* loaded */
+	TOUCHED_BOTH = TOUCHED_CUT | TOUCHED_LOAD,
+};
+
 /* A write that is not durable yet. */
 struct unit {
 	struct wpp_io *io; /* while in flight, for the queue to find it */
@@ -33,10 +40,12 @@ struct sim {
 	struct wpp_backend_ops ops;
 	struct wpp_sim_cfg cfg;
 
-	uint8_t *view;	  /* what reads and direct() see */
-	uint8_t *base;	  /* what is durable */
-	uint8_t *at_cut;  /* base at the last cut, valid once booted */
-	uint8_t *touched; /* blocks of base or view changed since the last boot */
+	uint8_t *view;	       /* what reads and direct() see */
+	uint8_t *base;	       /* what is durable */
+	uint8_t *at_cut;       /* base at the last cut */
+	uint8_t *touched;      /* TOUCHED_*, for each block */
+	uint8_t *scratch;      /* with direct(): what view should be */
+	const uint8_t *loaded; /* what wpp_sim_load() was given */
 
 	struct unit_list pending; /* since power came on */
 	struct unit_list lost;	  /* pending at the last cut */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 #include "crc32c_priv.h"
+#include "plat.h"
 #include "store_priv.h"
 
 void wppi_diag_page(struct wpp_diag *diag, const char *what, uint64_t off, uint64_t expected,
@@ -47,8 +48,5 @@ bool wppi_block_is_zero(const void *block)
 {
 	const uint8_t *p = block;
 
-	for (uint32_t i = 0; i < WPP_PAGE_SIZE; i++)
-		if (p[i])
-			return false;
-	return true;
+	return !p[0] && !wpp_memcmp(p, p + 1, WPP_PAGE_SIZE - 1);
 }

@@ -8,6 +8,8 @@
 
 #define IMAGES_AGAIN 8 /* tried per cut behind a cut */
 
+static const uint8_t zeros[WORLD_BYTES];
+
 int cutter_init(struct cutter *c, const struct media_class *medium, const struct scenario *sc,
 		uint64_t seed)
 {
@@ -19,6 +21,7 @@ int cutter_init(struct cutter *c, const struct media_class *medium, const struct
 	c->seed = seed;
 	c->be = media_open(medium, WORLD_BYTES, seed);
 	c->be2 = media_open(medium, WORLD_BYTES, seed + 1);
+	wpp_sim_load(c->be, zeros);
 	c->contents = calloc(1, WORLD_BYTES);
 	err = world_init(&c->w, c->be, sc->keep, &c->book);
 	if (!err)
@@ -137,7 +140,7 @@ static void run_again(struct cutter *c, const struct model *live, uint64_t m)
 {
 	struct world *w = &c->w2;
 
-	wpp_sim_load(w->be, c->contents);
+	wpp_sim_load(w->be, NULL);
 	wpp_sim_cut_at(w->be, m);
 	w->now = *live;
 	w->next = *live;
@@ -188,6 +191,7 @@ static bool take_image(struct cutter *c, const struct model *before, const struc
 	if (wpp_sim_boot(c->be, c->at.img))
 		return false;
 	memcpy(c->contents, wpp_sim_contents(c->be), WORLD_BYTES);
+	wpp_sim_load(c->be2, c->contents);
 	ok = recover(&c->w, before, after, false);
 	*live = c->w.now;
 	world_close(&c->w);
@@ -199,8 +203,7 @@ static bool take_image(struct cutter *c, const struct model *before, const struc
 
 static void start(struct cutter *c)
 {
-	memset(c->contents, 0, WORLD_BYTES);
-	wpp_sim_load(c->be, c->contents);
+	wpp_sim_load(c->be, NULL);
 	world_forget(&c->w);
 }
 

@@ -87,7 +87,7 @@ static bool run_with_fault(struct bed *b, const struct scenario *sc, const struc
 	bool ok;
 
 	rule.nth = nth;
-	wpp_sim_load(b->sim, zeros);
+	wpp_sim_load(b->sim, NULL);
 	world_forget(&b->w);
 	wpp_fault_set(b->be, &rule);
 	b->w.stay_open = rule.kind == WPP_FAULT_LIE;
@@ -135,6 +135,7 @@ static int open_bed(struct bed *b, const struct scenario *sc, const struct media
 
 	memset(b, 0, sizeof(*b));
 	b->sim = media_open(medium, WORLD_BYTES, 1);
+	wpp_sim_load(b->sim, zeros);
 	err = wpp_fault_wrap(b->sim, &b->be);
 	return err ? err : world_init(&b->w, b->be, sc->keep, &b->book);
 }

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/store_priv.h"
 #include "play.h"
 
 /* ---- The store of a world ------------------------------------------------------------------- */
@@ -47,7 +48,10 @@ int world_init(struct world *w, struct wpp_backend *be, uint32_t keep, struct bo
 	if (!w->ws_len)
 		return WPP_EINVAL;
 	w->ws = aligned_alloc(WPP_PAGE_SIZE, (w->ws_len + 4095) & ~4095ull);
-	return w->ws ? 0 : WPP_ENOMEM;
+	if (!w->ws)
+		return WPP_ENOMEM;
+	memset(w->ws, 0, w->ws_len);
+	return 0;
 }
 
 void world_fini(struct world *w)
@@ -55,9 +59,21 @@ void world_fini(struct world *w)
 	free(w->ws);
 }
 
+/*
+ * Zeroing the whole workspace would be most of the work. The tables at its end are written before
+ * they are read, so what lies before them will do.
+ */
+static size_t dirty_len(const struct world *w)
+{
+	const struct wpp_store *st = w->ws;
+	const uint8_t *tables = (const uint8_t *)st->map.table;
+
+	return tables ? (size_t)(tables - (const uint8_t *)w->ws) : w->ws_len;
+}
+
 int world_open(struct world *w, struct wpp_diag *diag)
 {
-	memset(w->ws, 0, w->ws_len);
+	memset(w->ws, 0, dirty_len(w));
 	return wpp_store_open(&w->st, w->be, &w->medium, &w->cfg, w->ws, w->ws_len, diag);
 }
 

@@ -58,7 +58,11 @@ struct wpp_sim_cfg {
  */
 WPP_API WPP_MUST_CHECK int wpp_sim_open(const struct wpp_sim_cfg *cfg, struct wpp_backend **out);
 
-/** wpp_sim_load() - power on with @contents (the whole medium), all of it durable */
+/**
+ * wpp_sim_load() - power on with other contents, all of it durable
+ * @contents: the whole medium, borrowed until the next load or close; NULL: the same as last time,
+ *            which is quick, because only what changed since is copied.
+ */
 WPP_API void wpp_sim_load(struct wpp_backend *be, const void *contents);
 
 /** wpp_sim_contents() - the durable bytes: the whole medium, valid until the next call */
