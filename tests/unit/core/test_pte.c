@@ -398,7 +398,7 @@ static void against_model(uint64_t seed, uint32_t nr, uint32_t sizes, size_t buc
 	steps /= SCALE;
 	for (p.step = 0; p.step < steps; p.step++) {
 		random_step(&p, &m, &tab->t, sizes);
-		if (p.step % (steps / 32) == 0)
+		if (p.step % (steps / 16 + 1) == 0)
 			compare_all(&p, &m, &tab->t);
 	}
 	compare_all(&p, &m, &tab->t);
