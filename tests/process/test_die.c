@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The tracer dies at every single step that touches the process: the process runs on unharmed.
+ * ptrace(), pwrite() and process_vm_writev() of this program count down to the tracer's end.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include <wpp/error.h>
+
+#include "image.h"
+
+#define NR_THREADS 3
+#define STEPS_MAX  5000
+#define PATIENCE   2000 /* ms */
+
+/* ---- The tracer's countdown ---- */
+
+static int steps_left = -1; /* -1: lives for ever */
+
+static void count_down(void)
+{
+	if (steps_left > 0 && --steps_left == 0)
+		raise(SIGKILL);
+}
+
+long ptrace(enum __ptrace_request request, ...)
+{
+	va_list ap;
+	pid_t pid;
+	void *addr, *data;
+
+	va_start(ap, request);
+	pid = va_arg(ap, pid_t);
+	addr = va_arg(ap, void *);
+	data = va_arg(ap, void *);
+	va_end(ap);
+	count_down();
+	return syscall(SYS_ptrace, request, pid, addr, data);
+}
+
+ssize_t pwrite(int fd, const void *buf, size_t len, off_t off)
+{
+	count_down();
+	return syscall(SYS_pwrite64, fd, buf, len, off);
+}
+
+ssize_t process_vm_writev(pid_t pid, const struct iovec *mine, unsigned long nr_mine,
+			  const struct iovec *theirs, unsigned long nr_theirs, unsigned long flags)
+{
+	count_down();
+	return syscall(SYS_process_vm_writev, pid, mine, nr_mine, theirs, nr_theirs, flags);
+}
+
+/* ---- The process ---- */
+
+struct shared {
+	volatile unsigned long progress[NR_THREADS];
+	volatile int harmed; /* line */
+};
+static struct shared *shared;
+
+#define HARMED_UNLESS(cond)                        \
+	do {                                       \
+		if (!(cond))                       \
+			shared->harmed = __LINE__; \
+	} while (0)
+
+/* All general registers and the carry flag hold what they should, most of the time. */
+static void *count_in_registers(void *arg)
+{
+	unsigned long seed = 0x123456789abcdefUL, same;
+
+	for (;;) {
+		__asm__ volatile("mov %[seed], %%rbx\n mov %%rbx, %%rcx\n mov %%rbx, %%rdx\n"
+				 "mov %%rbx, %%rsi\n mov %%rbx, %%rdi\n mov %%rbx, %%r8\n"
+				 "mov %%rbx, %%r9\n mov %%rbx, %%r10\n mov %%rbx, %%r11\n"
+				 "mov %%rbx, %%r12\n mov %%rbx, %%r13\n mov %%rbx, %%r14\n"
+				 "mov %%rbx, %%r15\n movq %%rbx, %%xmm7\n"
+				 "mov $100000, %%eax\n"
+				 "1: stc\n jnc 2f\n clc\n jc 2f\n dec %%eax\n jnz 1b\n"
+				 "2: xor %[seed], %%rcx\n xor %[seed], %%rdx\n or %%rcx, %%rax\n"
+				 "or %%rdx, %%rax\n xor %[seed], %%rsi\n or %%rsi, %%rax\n"
+				 "xor %[seed], %%rdi\n or %%rdi, %%rax\n xor %[seed], %%r8\n"
+				 "or %%r8, %%rax\n xor %[seed], %%r9\n or %%r9, %%rax\n"
+				 "xor %[seed], %%r10\n or %%r10, %%rax\n xor %[seed], %%r11\n"
+				 "or %%r11, %%rax\n xor %[seed], %%r12\n or %%r12, %%rax\n"
+				 "xor %[seed], %%r13\n or %%r13, %%rax\n xor %[seed], %%r14\n"
+				 "or %%r14, %%rax\n xor %[seed], %%r15\n or %%r15, %%rax\n"
+				 "xor %[seed], %%rbx\n or %%rbx, %%rax\n movq %%xmm7, %%rcx\n"
+				 "xor %[seed], %%rcx\n or %%rcx, %%rax\n"
+				 : "=a"(same)
+				 : [seed] "m"(seed)
+				 : "rbx", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11",
+				   "r12", "r13", "r14", "r15", "xmm7", "cc", "memory");
+		HARMED_UNLESS(same == 0);
+		shared->progress[0]++;
+	}
+	return arg;
+}
+
+/*
+ * Any stop, that of a shell's job control too, makes this call return EINTR. A living tracer takes
+ * care of it; a dead one can't.
+ */
+static void *wait_for_events(void *arg)
+{
+	struct epoll_event e;
+	int fd = epoll_create1(EPOLL_CLOEXEC);
+
+	for (;;) {
+		HARMED_UNLESS(epoll_wait(fd, &e, 1, 3) == 0 || errno == EINTR);
+		shared->progress[1]++;
+	}
+	return arg;
+}
+
+static void *change_masks(void *arg)
+{
+	sigset_t mask, old;
+
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGUSR1);
+	for (;;) {
+		struct timespec nap = { .tv_nsec = 1000000 };
+
+		pthread_sigmask(SIG_SETMASK, &mask, NULL);
+		HARMED_UNLESS(nanosleep(&nap, NULL) == 0);
+		pthread_sigmask(SIG_SETMASK, &mask, &old);
+		HARMED_UNLESS(!memcmp(&mask, &old, 8));
+		shared->progress[2]++;
+	}
+	return arg;
+}
+
+static void ignore(int sig)
+{
+	(void)sig;
+}
+
+static void run_process(bool catch_all)
+{
+	pthread_t t;
+
+	close_range(0, ~0u, 0); /* pipes to others would be refused */
+	for (int fd = 0; fd < 3; fd++) {
+		if (open("/dev/null", O_RDWR) != fd)
+			_exit(1);
+	}
+	for (int sig = 1; catch_all && sig < 32; sig++)
+		signal(sig, ignore);
+	if (pthread_create(&t, NULL, wait_for_events, NULL) ||
+	    pthread_create(&t, NULL, change_masks, NULL))
+		_exit(1);
+	count_in_registers(NULL);
+}
+
+/* ---- The test ---- */
+
+/* Each thread makes progress, none has seen anything wrong. */
+static void assert_unharmed(pid_t pid, int step)
+{
+	unsigned long before[NR_THREADS];
+	struct timespec nap = { .tv_nsec = 1000000 };
+	int waited = 0;
+
+	memcpy(before, (const void *)shared->progress, sizeof(before));
+	for (int i = 0; i < NR_THREADS; i++) {
+		while (shared->progress[i] < before[i] + 2 && waited++ < PATIENCE)
+			nanosleep(&nap, NULL);
+		if (shared->progress[i] < before[i] + 2)
+			fail_msg("died at step %d: thread %d stands still", step, i);
+	}
+	if (waitpid(pid, NULL, WNOHANG))
+		fail_msg("died at step %d: the process ended", step);
+	if (shared->harmed)
+		fail_msg("died at step %d: harm seen at line %d", step, shared->harmed);
+}
+
+/* True: it died as told; false: it came to its end. */
+static bool persist_and_die(struct image *im, pid_t target, int step)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		steps_left = step;
+		_exit(image_persist(im, target, false) ? 1 : 0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+		return true;
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	return false;
+}
+
+/* @stride: 1: at each step. */
+static void die_at_steps(bool catch_all, int stride)
+{
+	struct image im = { 0 };
+	int step = 1;
+	pid_t pid;
+
+	shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_true(shared != MAP_FAILED);
+	image_create(&im);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid)
+		run_process(catch_all);
+	assert_unharmed(pid, 0);
+	for (; step < STEPS_MAX && persist_and_die(&im, pid, step); step += stride)
+		assert_unharmed(pid, step);
+	assert_unharmed(pid, step);
+	assert_in_range(step, 50, STEPS_MAX - 1);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	image_remove(&im);
+	munmap(shared, 4096);
+}
+
+static void unharmed_whenever_the_tracer_dies(void **state)
+{
+	(void)state;
+	die_at_steps(false, 1);
+}
+
+static void unharmed_too_when_it_catches_all_signals(void **state)
+{
+	(void)state;
+	die_at_steps(true, 11);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(unharmed_whenever_the_tracer_dies),
+		cmocka_unit_test(unharmed_too_when_it_catches_all_signals),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
