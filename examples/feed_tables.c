@@ -15,6 +15,7 @@
 #include <string.h>
 #include <wpp/media.h>
 #include <wpp/pcb.h>
+#include <wpp/plan.h>
 #include <wpp/pte.h>
 #include <wpp/region.h>
 
@@ -22,11 +23,16 @@
 #define REGIONS	   64u
 #define PATHS	   16384u
 #define PTES_BYTES 65536u
+#define PAGES	   64u /* that are present at a time, at most */
 #define SPACE	   WPP_SPACE_FIRST
 
 #define READ	     1u
 #define WRITE	     2u
 #define PRIVATE_ANON 0x22u
+
+#define STACK	  0x7ffe00000000u
+#define STACK_LEN 0x10000u
+#define STACK_TOP (STACK + 0xf800u) /* where the guest's SP is now */
 
 struct machine {
 	unsigned char *ram;
@@ -44,18 +50,20 @@ struct event {
 	uint64_t pa;
 };
 
-/* What a guest did: a heap with a hole, a stack, and a page that moved. */
+/* What a guest did: a heap with a hole, a stack with a page left behind, a page that moved. */
 static const struct event events[] = {
 	{ MAP, 0x400000, 0x40000, READ | WRITE, 0 },
-	{ MAP, 0x7ffe00000000, 0x10000, READ | WRITE, 0 },
+	{ MAP, STACK, STACK_LEN, READ | WRITE, 0 },
 	{ FAULT, 0x400000, 0, 0, 0x3ff000 },
 	{ FAULT, 0x401000, 0, 0, 0x001000 },
 	{ FAULT, 0x402000, 0, 0, 0x002000 },
 	{ FAULT, 0x410000, 0, 0, 0x100000 },
 	{ FAULT, 0x43f000, 0, 0, 0x101000 },
 	{ FAULT, 0x7ffe0000f000, 0, 0, 0x200000 },
+	{ FAULT, 0x7ffe00001000, 0, 0, 0x201000 },
 	{ UNMAP, 0x410000, 0x8000, 0, 0 },	/* splits the heap */
 	{ PROTECT, 0x400000, 0x1000, READ, 0 }, /* splits it again */
+	{ FAULT, 0x403000, 0, 0, 0x301000 },
 	{ FAULT, 0x402000, 0, 0, 0x300000 },	/* copied elsewhere: the newest place counts */
 };
 
@@ -138,29 +146,70 @@ static int put_regions(struct wpp_writer *w, const struct machine *m, void *buf,
 	return wpp_writer_stream(w, WPP_STREAM_REGIONS, buf, len);
 }
 
-static int put_pages(struct wpp_writer *w, const struct machine *m)
+/* Which moves save it, and do they fit into the 16 ms that a power supply promises? */
+static int plan(const struct machine *m, const struct wpp_medium *medium, struct wpp_plan *p,
+		struct wpp_move *moves, struct wpp_forecast *forecast)
 {
-	struct wpp_pte ptes[64];
+	struct wpp_stack stack = { .start = STACK, .len = STACK_LEN, .sp = STACK_TOP };
+	struct wpp_plan_cfg cfg = {
+		.size = sizeof(cfg),
+		.medium = medium,
+		.bandwidth = 1u << 30,
+		.latency_ns = 20000,
+		.flush_ns = 100000,
+		.window_ns = 16000000,
+		.stacks = &stack,
+		.nr_stacks = 1,
+		.stack_space = SPACE,
+		.moves = moves,
+		.max_moves = PAGES,
+	};
+	struct wpp_pte ptes[PAGES];
 	uint64_t nr;
-	int err = wpp_ptes_sorted(&m->ptes, WPP_PTE_BY_VA, ptes, 64, &nr);
+	int err = wpp_ptes_sorted(&m->ptes, WPP_PTE_BY_VA, ptes, PAGES, &nr);
 
+	if (!err)
+		err = wpp_plan_begin(p, &cfg);
 	for (uint64_t i = 0; !err && i < nr; i++) {
-		uint64_t page = ptes[i].va >> WPP_PAGE_SHIFT;
+		struct wpp_page_run run = { .src = ptes[i].pa,
+					    .page = ptes[i].va >> WPP_PAGE_SHIFT,
+					    .nr = 1,
+					    .space = SPACE };
 
-		err = wpp_writer_put(w, SPACE, &page, 1, m->ram + ptes[i].pa);
+		err = wpp_plan_add_run(p, &run);
+	}
+	return err ? err : wpp_plan_end(p, forecast);
+}
+
+static int put_pages(struct wpp_writer *w, const struct machine *m, const struct wpp_plan *p)
+{
+	uint64_t pages[PAGES];
+	int err = 0;
+
+	for (uint32_t i = 0; !err && i < p->nr_moves; i++) {
+		const struct wpp_move *move = &p->moves[i];
+
+		for (uint32_t n = 0; n < move->nr; n++)
+			pages[n] = move->page + n;
+		err = wpp_writer_put(w, move->space, pages, move->nr, m->ram + move->src);
 	}
 	return err;
 }
 
-static int persist(struct wpp_store *store, const struct machine *m, uint64_t *generation)
+static int persist(struct wpp_media *media, const struct machine *m, struct wpp_forecast *forecast,
+		   uint64_t *generation)
 {
+	struct wpp_move moves[PAGES];
 	struct wpp_writer *w;
+	struct wpp_plan p;
 	char records[8192];
-	int err = wpp_writer_begin(store, "toy", WPP_WRITER_EMPTY, &w);
+	int err = plan(m, wpp_media_medium(media), &p, moves, forecast);
 
+	if (!err)
+		err = wpp_writer_begin(wpp_media_store(media), "toy", WPP_WRITER_EMPTY, &w);
 	if (err)
 		return err;
-	err = put_pages(w, m);
+	err = put_pages(w, m, &p);
 	if (!err)
 		err = put_regions(w, m, records, sizeof(records));
 	if (err) {
@@ -250,39 +299,40 @@ static bool same_regions(const struct machine *a, const struct machine *b)
 	return wpp_regions_next(&b->regions, &j, &y) == WPP_ENOENT;
 }
 
+/* Every page that was saved; those below the stack pointer are dead and not among them. */
 static bool same_pages(const struct machine *a, const struct machine *b)
 {
 	uint64_t cursor = 0;
 	struct wpp_pte x, y;
 
-	if (wpp_ptes_count(&a->ptes) != wpp_ptes_count(&b->ptes))
-		return false;
-	while (!wpp_ptes_next(&a->ptes, &cursor, &x))
-		if (wpp_ptes_find(&b->ptes, x.va, &y) ||
+	while (!wpp_ptes_next(&b->ptes, &cursor, &y))
+		if (wpp_ptes_find(&a->ptes, y.va, &x) ||
 		    memcmp(a->ram + x.pa, b->ram + y.pa, WPP_PAGE_SIZE))
 			return false;
 	return true;
 }
 
-/* ---- ---------------------------------------------------------------------------------------- */
-
-static int run(struct wpp_store *store, struct machine *before, struct machine *after)
+static int run(struct wpp_media *media, struct machine *before, struct machine *after)
 {
+	struct wpp_forecast forecast;
 	uint64_t generation = 0;
 	int err = 0;
 
 	for (size_t i = 0; !err && i < sizeof(events) / sizeof(events[0]); i++)
 		err = feed(before, &events[i]);
 	if (!err)
-		err = persist(store, before, &generation);
+		err = persist(media, before, &forecast, &generation);
 	if (err)
 		return err;
-	printf("generation %" PRIu64 ": %" PRIu32 " regions, %" PRIu64 " pages\n", generation,
-	       wpp_regions_count(&before->regions), wpp_ptes_count(&before->ptes));
-	err = restore(store, after);
+	printf("generation %" PRIu64 ": %" PRIu64 " pages in %" PRIu64 " moves, %" PRIu64
+	       " dead; predicted %" PRIu64 " us\n",
+	       generation, forecast.nr_pages, forecast.nr_moves, forecast.nr_dead,
+	       forecast.time_ns / 1000);
+	err = restore(wpp_media_store(media), after);
 	if (err)
 		return err;
-	if (!same_regions(before, after) || !same_pages(before, after))
+	if (!same_regions(before, after) || !same_pages(before, after) ||
+	    wpp_ptes_count(&after->ptes) != forecast.nr_pages)
 		return WPP_ECORRUPT;
 	puts("read back: regions and pages are the same");
 	return 0;
@@ -310,7 +360,7 @@ int main(int argc, char **argv)
 	if (!failed)
 		failed = machine_init(&after);
 	if (!failed)
-		failed = run(wpp_media_store(media), &before, &after);
+		failed = run(media, &before, &after);
 	if (failed)
 		fprintf(stderr, "feed_tables: %s\n", err.code ? err.text : wpp_strerror(failed));
 	machine_fini(&before);
