@@ -41,15 +41,11 @@ static int choose_size(int fd, uint64_t *size)
 	if (fstatfs(fd, &fs))
 		return wppi_from_errno(errno);
 	available = (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize;
-	if (*size)
-		return *size > available ? WPP_ENOSPC : 0;
-	*size = available / 4 / MIB * MIB;
-	if (*size > AUTO_MAX)
-		*size = AUTO_MAX;
-	if (*size >= AUTO_MIN)
-		return 0;
-	*size = AUTO_MIN;
-	return WPP_ENOSPC;
+	if (!*size) {
+		*size = available / 4 / MIB * MIB;
+		*size = *size < AUTO_MIN ? AUTO_MIN : *size > AUTO_MAX ? AUTO_MAX : *size;
+	}
+	return *size > available ? WPP_ENOSPC : 0;
 }
 
 static int allocate(int fd, uint64_t size)
