@@ -105,12 +105,18 @@ static uint64_t find_free(const struct wpp_ptes *t, uint32_t bucket)
 	return find_in(t, bucket, 0, SIZE_MASK);
 }
 
+static uint64_t find_in_pair(const struct wpp_ptes *t, struct pair p, uint64_t key)
+{
+	uint64_t at;
+
+	__builtin_prefetch(&t->bucket[p.b[1]]); /* one wait for memory instead of two */
+	at = find_in(t, p.b[0], key, KEY_MASK);
+	return at != NONE ? at : find_in(t, p.b[1], key, KEY_MASK);
+}
+
 static uint64_t find_key(const struct wpp_ptes *t, uint64_t key)
 {
-	struct pair p = pair_of(t, key);
-	uint64_t at = find_in(t, p.b[0], key, KEY_MASK);
-
-	return at != NONE ? at : find_in(t, p.b[1], key, KEY_MASK);
+	return find_in_pair(t, pair_of(t, key), key);
 }
 
 static void slot_set(struct wpp_ptes *t, uint64_t at, const struct wpp_pte *pte)
@@ -190,10 +196,9 @@ static uint64_t search_shift(struct wpp_ptes *t, const struct search *s, uint32_
 	return to;
 }
 
-/* A free slot for @key, or NONE and nothing moved. */
-static uint64_t make_room(struct wpp_ptes *t, uint64_t key)
+/* A free slot in one of the two buckets, or NONE and nothing moved. */
+static uint64_t make_room(struct wpp_ptes *t, struct pair p)
 {
-	struct pair p = pair_of(t, key);
 	struct search s;
 
 	s.nr = 2;
@@ -209,13 +214,13 @@ static uint64_t make_room(struct wpp_ptes *t, uint64_t key)
 	return NONE;
 }
 
-/* A new entry that overlaps none. */
-static int insert(struct wpp_ptes *t, const struct wpp_pte *pte)
+/* A new entry that overlaps none; @p: the buckets of its key. */
+static int insert(struct wpp_ptes *t, struct pair p, const struct wpp_pte *pte)
 {
 	uint64_t at = NONE;
 
 	if (wpp_ptes_count(t) < t->max)
-		at = make_room(t, key_of(pte->va, pte->size));
+		at = make_room(t, p);
 	if (at == NONE)
 		return WPP_ENOSPC;
 	slot_set(t, at, pte);
@@ -330,18 +335,21 @@ int wpp_ptes_init(struct wpp_ptes *t, void *mem, uint64_t bytes, uint64_t seed)
 
 int wpp_ptes_add(struct wpp_ptes *t, const struct wpp_pte *pte)
 {
-	uint64_t at;
+	struct pair p;
+	uint64_t key, at;
 
 	if (!pte_ok(pte))
 		return WPP_EINVAL;
-	at = find_key(t, key_of(pte->va, pte->size));
+	key = key_of(pte->va, pte->size);
+	p = pair_of(t, key);
+	at = find_in_pair(t, p, key);
 	if (at != NONE) {
 		slot_set(t, at, pte);
 		return 0;
 	}
 	if (overlaps_other_size(t, pte))
 		return WPP_EEXIST;
-	return insert(t, pte);
+	return insert(t, p, pte);
 }
 
 int wpp_ptes_remove(struct wpp_ptes *t, uint64_t va, uint64_t pa)
@@ -398,7 +406,7 @@ static int parts_add(struct wpp_ptes *t, const struct wpp_pte *whole, uint64_t v
 
 		part.size = part_size(whole->size, part.va, end);
 		part.pa = whole->pa + (part.va - whole->va);
-		err = insert(t, &part);
+		err = insert(t, pair_of(t, key_of(part.va, part.size)), &part);
 		if (err) {
 			parts_remove(t, whole, va, part.va, end);
 			return err;
