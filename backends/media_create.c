@@ -129,17 +129,27 @@ static int fill_and_rename(const struct job *job, int fd)
 }
 
 /* The lock on the temporary name keeps a second maker out, and a crashed one's file is reused. */
+static int lock_temp(const struct job *job, int *fd)
+{
+	int code;
+
+	do {
+		*fd = open(job->temp, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+		if (*fd < 0)
+			return failed(job, "can't be made", job->temp, errno);
+		close(*fd);
+		code = wppi_media_lock(job->temp, job->path, job->flags & WPP_MEDIA_WAIT, fd,
+				       job->err);
+	} while (code == WPP_ENOENT); /* it was renamed while we waited */
+	return code;
+}
+
 static int make_file(const struct job *job, bool replace)
 {
 	int fd, code = make_dirs(job);
 
-	if (code)
-		return code;
-	fd = open(job->temp, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return failed(job, "can't be made", job->temp, errno);
-	close(fd);
-	code = wppi_media_lock(job->temp, job->path, job->flags & WPP_MEDIA_WAIT, &fd, job->err);
+	if (!code)
+		code = lock_temp(job, &fd);
 	if (code)
 		return code;
 	if (!replace && !access(job->path, F_OK))

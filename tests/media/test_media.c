@@ -206,6 +206,34 @@ static void waits_for_the_lock(void **state)
 	}
 }
 
+/* All start on an empty directory; one makes the medium, each gets its turn. */
+static void makers_at_once_take_turns(void **state)
+{
+	pid_t pid[6];
+	int status;
+
+	(void)state;
+	for (int i = 0; i < 6; i++) {
+		pid[i] = fork();
+		if (pid[i])
+			continue;
+		for (int n = 0; n < 3; n++) {
+			struct wpp_media *media;
+
+			if (wpp_media_open(conf, WPP_MEDIA_CREATE | WPP_MEDIA_WAIT, &media, &err)) {
+				fprintf(stderr, "%s\n", err.text);
+				_exit(1);
+			}
+			wpp_media_close(media);
+		}
+		_exit(0);
+	}
+	for (int i = 0; i < 6; i++) {
+		assert_int_equal(waitpid(pid[i], &status, 0), pid[i]);
+		assert_int_equal(status, 0);
+	}
+}
+
 static void foreign_data_is_not_touched(void **state)
 {
 	char text[64] = "";
@@ -343,6 +371,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(image_is_there_after_reopening, setup, teardown),
 		cmocka_unit_test_setup_teardown(one_writer_or_many_readers, setup, teardown),
 		cmocka_unit_test_setup_teardown(waits_for_the_lock, setup, teardown),
+		cmocka_unit_test_setup_teardown(makers_at_once_take_turns, setup, teardown),
 		cmocka_unit_test_setup_teardown(foreign_data_is_not_touched, setup, teardown),
 		cmocka_unit_test_setup_teardown(blank_files_may_be_taken, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_store_is_kept, setup, teardown),
