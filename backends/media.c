@@ -9,6 +9,9 @@
 #include "media_priv.h"
 #include "registry.h"
 
+/* Shared memory objects of one process (or tree), each a page space of its own. */
+#define MAX_SPACES 1024u
+
 struct wpp_media {
 	int fd; /* holds the lock */
 	const struct wpp_backend_type *type;
@@ -90,6 +93,7 @@ static int open_store(struct wpp_media *media, const struct wpp_conf *conf, uint
 		.size = sizeof(cfg),
 		.flags = flags & WPP_MEDIA_RDONLY ? WPP_STORE_RDONLY : 0,
 		.generations = (uint32_t)wpp_conf_number(conf, "wpp", "generations"),
+		.max_spaces = MAX_SPACES,
 	};
 	int code = wppi_media_find_store(media->be, &media->medium, &media->geometry);
 	uint64_t len;

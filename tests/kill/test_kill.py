@@ -52,7 +52,7 @@ with Wpp(size="64M") as wpp:
         wait_for(f"the target to go on in round {n}", lambda: lines(out) > before + 2)
         if n % 50 == 49:
             wpp.call("verify")
-    wpp.call("persist", "target", "--then=kill")
+    wpp.persist_kill("target", pid)
     wpp.recreate("target", pid)
     seen = [int(line) for line in out.read_text().split("\n")[:-1]]
     assert seen == list(range(len(seen))), "lines were lost or written twice"

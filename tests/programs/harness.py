@@ -47,11 +47,17 @@ def wait_for(what, condition, seconds=60):
     raise AssertionError(f"waited {seconds} s for {what}")
 
 
-def alive(pid):
+def reap(pid):
+    """True when it is a child of ours that has not ended with all its threads."""
     try:
-        os.waitpid(pid, os.WNOHANG)
+        return os.waitpid(pid, os.WNOHANG)[0] == 0
     except ChildProcessError:
-        pass
+        return False
+
+
+def alive(pid):
+    if reap(pid):
+        return True
     try:
         stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
     except OSError:
