@@ -143,8 +143,12 @@ int wppi_pages_of_process(struct capture *c, struct runs *out)
 	for (size_t i = 0; !err && i < c->vmas.nr; i++) {
 		const struct vma *v = &c->vmas.v[i];
 
-		if (v->kind == WPP_REGION_SPECIAL || (v->flags & MAP_SHARED))
+		if (v->kind == WPP_REGION_SPECIAL || (v->flags & MAP_SHARED)) {
+			if (!strcmp(v->path, "[vdso]")) /* another kernel may have to keep it */
+				err = run_add(out, v->start / WPP_PAGE_SIZE,
+					      (v->end - v->start) / WPP_PAGE_SIZE);
 			continue;
+		}
 		err = wppi_pages_scan(fd, v->start, v->end, v->kind != WPP_REGION_ANON, out);
 	}
 	close(fd);

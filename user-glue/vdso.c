@@ -6,16 +6,18 @@
  * plain memory, and its functions are led to those of the new one.
  */
 #include <elf.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
 #include "capture.h"
 #include "recreate_priv.h"
 
-#define VDSO_MAX     (64u << 10)
-#define BUILD_ID_MAX 64u
+#define VDSO_MAX (64u << 10)
+#define JUMP_LEN 12u
 
 static int read_memory(pid_t pid, uint64_t addr, void *buf, size_t len)
 {
@@ -25,12 +27,18 @@ static int read_memory(pid_t pid, uint64_t addr, void *buf, size_t len)
 	return process_vm_readv(pid, &mine, 1, &theirs, 1, 0) == (ssize_t)len ? 0 : WPP_EIO;
 }
 
-static int write_memory(pid_t pid, uint64_t addr, const void *buf, size_t len)
+/* Also where the process itself may not write. */
+static int poke(pid_t pid, uint64_t addr, const uint8_t code[16])
 {
-	struct iovec mine = { (void *)(uintptr_t)buf, len };
-	struct iovec theirs = { (void *)(uintptr_t)addr, len };
+	uint64_t word[2];
 
-	return process_vm_writev(pid, &mine, 1, &theirs, 1, 0) == (ssize_t)len ? 0 : WPP_EIO;
+	memcpy(word, code, sizeof(word));
+	for (unsigned int i = 0; i < 2; i++) {
+		if (ptrace(PTRACE_POKEDATA, pid, (void *)(uintptr_t)(addr + 8 * i),
+			   (void *)(uintptr_t)word[i]))
+			return -errno;
+	}
+	return 0;
 }
 
 /* ---- A vdso in memory: build-id and functions; the image's is hostile ---- */
@@ -88,26 +96,37 @@ static size_t build_id(const struct elf *e, const uint8_t **id)
 	return 0;
 }
 
-/* The dynamic symbol table, by way of the section headers, which every vdso has. */
+static uint64_t dynamic(const struct elf *e, int64_t tag)
+{
+	const Elf64_Phdr *ph = segment(e, PT_DYNAMIC);
+	const Elf64_Dyn *d;
+
+	if (!ph)
+		return 0;
+	d = piece(e, ph->p_offset, ph->p_filesz / sizeof(*d), sizeof(*d));
+	for (size_t i = 0; d && i < ph->p_filesz / sizeof(*d) && d[i].d_tag != DT_NULL; i++) {
+		if (d[i].d_tag == tag)
+			return d[i].d_un.d_val;
+	}
+	return 0;
+}
+
+/* A vdso is linked at 0: addresses in it are offsets. Its section headers may be overwritten. */
 static const Elf64_Sym *symbols(const struct elf *e, size_t *nr, const char **names,
 				size_t *names_len)
 {
-	const Elf64_Ehdr *eh = piece(e, 0, 1, sizeof(*eh));
-	const Elf64_Shdr *sh, *str;
+	uint64_t sym = dynamic(e, DT_SYMTAB), str = dynamic(e, DT_STRTAB);
+	const uint32_t *hash = piece(e, dynamic(e, DT_HASH), 2, sizeof(*hash));
 
-	sh = eh ? piece(e, eh->e_shoff, eh->e_shnum, sizeof(*sh)) : NULL;
-	for (unsigned int i = 0; sh && i < eh->e_shnum; i++) {
-		if (sh[i].sh_type != SHT_DYNSYM || sh[i].sh_link >= eh->e_shnum)
-			continue;
-		str = &sh[sh[i].sh_link];
-		*names = piece(e, str->sh_offset, str->sh_size, 1);
-		*names_len = str->sh_size;
-		*nr = sh[i].sh_size / sizeof(Elf64_Sym);
-		if (!*names || !*names_len || (*names)[*names_len - 1])
-			return NULL;
-		return piece(e, sh[i].sh_offset, *nr, sizeof(Elf64_Sym));
-	}
-	return NULL;
+	*names_len = dynamic(e, DT_STRSZ);
+	*names = *names_len ? piece(e, str, *names_len, 1) : NULL;
+	if (!sym || !*names || (*names)[*names_len - 1])
+		return NULL;
+	if (hash && dynamic(e, DT_HASH))
+		*nr = hash[1]; /* nchain */
+	else
+		*nr = str > sym ? (str - sym) / sizeof(Elf64_Sym) : 0;
+	return piece(e, sym, *nr, sizeof(Elf64_Sym));
 }
 
 /* Offset of a function in the vdso, 0: it has none; *@room: bytes of its code. */
@@ -233,9 +252,9 @@ void wppi_vdso_park(struct build *b)
 /* ---- Another build ---- */
 
 /* movabs $addr, %rax; jmp *%rax */
-static void write_jump(uint8_t code[12], uint64_t addr)
+static void write_jump(uint8_t *code, uint64_t addr)
 {
-	static const uint8_t jump[12] = { 0x48, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xe0 };
+	static const uint8_t jump[JUMP_LEN] = { 0x48, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xe0 };
 
 	memcpy(code, jump, sizeof(jump));
 	memcpy(code + 2, &addr, sizeof(addr));
@@ -254,21 +273,29 @@ static int lead(struct build *b, const struct elf *old, const struct elf *own)
 {
 	struct vdso *v = &b->vdso;
 	uint64_t from, to, room, own_room;
-	uint8_t code[12];
-	int err = 0;
+	uint8_t code[16]; /* whole words; what is behind the jump stays */
+	int err = 0, nr = 0;
 
 	for (size_t i = 0; !err && i < sizeof(led) / sizeof(led[0]); i++) {
 		from = function(old, led[i], &room);
 		to = function(own, led[i], &own_room);
 		if (!from)
 			continue;
-		if (!to || room < sizeof(code) || from + sizeof(code) > old->len) {
+		nr++;
+		if (!to || room < JUMP_LEN || from + sizeof(code) > old->len) {
 			wppi_note(&b->r.notes, WPP_NOTE_REFUSED, "vdso",
 				  "%s can't be led to this kernel's", led[i]);
 			return WPP_EREFUSED;
 		}
+		memcpy(code, old->p + from, sizeof(code));
 		write_jump(code, v->own + to);
-		err = write_memory(b->pid, v->rec.vdso + from, code, sizeof(code));
+		err = poke(b->pid, v->rec.vdso + from, code);
+	}
+	if (!nr) {
+		wppi_note(&b->r.notes, WPP_NOTE_REFUSED, "vdso",
+			  "the kernel is another one, and the image holds no vdso that could be "
+			  "led to this one's");
+		return WPP_EREFUSED;
 	}
 	return err;
 }

@@ -53,7 +53,7 @@ static struct wpp_conf *image_conf(const struct image *im)
 	return conf;
 }
 
-static struct wpp_media *image_open(struct image *im, uint32_t flags)
+struct wpp_media *image_open(struct image *im, uint32_t flags)
 {
 	struct wpp_conf *conf = image_conf(im);
 	struct wpp_media_error err;

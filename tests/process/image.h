@@ -16,6 +16,9 @@ struct image {
 
 /* Why recreation can't work here, or NULL. */
 const char *image_unable(void);
+struct wpp_media;
+/* Fails the test when it can't. @flags: of wpp_media_open(). */
+struct wpp_media *image_open(struct image *im, uint32_t flags);
 void image_create(struct image *im);
 void image_remove(struct image *im);
 /* Both return the library's code. */
