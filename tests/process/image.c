@@ -10,6 +10,7 @@
 #include <wpp/media.h>
 #include <wpp/process.h>
 
+#include "drift.h"
 #include "image.h"
 #include "subject.h"
 
@@ -90,6 +91,8 @@ int image_persist(struct image *im, pid_t pid, bool kill)
 	int err;
 
 	err = wpp_process_persist(wpp_media_store(media), IMAGE_NAME, pid, &how, NULL);
+	if (!err)
+		drift_check(wpp_media_store(media), IMAGE_NAME);
 	wpp_media_close(media);
 	return err;
 }

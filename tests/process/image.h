@@ -21,7 +21,10 @@ struct wpp_media;
 struct wpp_media *image_open(struct image *im, uint32_t flags);
 void image_create(struct image *im);
 void image_remove(struct image *im);
-/* Both return the library's code. */
+/*
+ * Both return the library's code. A second generation has to tell the same of the process as the
+ * first (drift.h).
+ */
 int image_persist(struct image *im, pid_t pid, bool kill);
 int image_recreate(struct image *im, pid_t *pid);
 bool image_noted(const struct image *im, const char *name);
