@@ -131,20 +131,17 @@ static int open_mapped(const struct capture *c, const struct vma *v, int flags)
 	fd = open(path, flags | O_CLOEXEC);
 	if (fd >= 0 || (errno != EPERM && errno != EACCES) || has_suffix(v->path, DELETED))
 		return fd < 0 ? -errno : fd;
-	snprintf(path, sizeof(path), "/proc/%d/root%s", (int)c->pid, v->path);
-	fd = open(path, flags | O_CLOEXEC);
+	fd = open(v->path, flags | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }
 
-static bool is_linked(const struct capture *c, const struct vma *v, const struct stat *st)
+/* The path is as we see it, also when the process has another root. */
+static bool is_linked(const struct vma *v, const struct stat *st)
 {
-	char path[4200];
 	struct stat there;
 
-	if (!st->st_nlink)
-		return false;
-	snprintf(path, sizeof(path), "/proc/%d/root%s", (int)c->pid, v->path);
-	return stat(path, &there) == 0 && there.st_dev == st->st_dev && there.st_ino == st->st_ino;
+	return st->st_nlink && stat(v->path, &there) == 0 && there.st_dev == st->st_dev &&
+	       there.st_ino == st->st_ino;
 }
 
 static bool is_memory_fs(int fd)
@@ -210,7 +207,7 @@ static int classify_opened(struct capture *c, struct vma *v, int fd)
 	v->ino = st.st_ino;
 	v->file_size = (uint64_t)st.st_size;
 	v->file_mtime_ns = (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
-	if (!is_linked(c, v, &st) || (memory && shared))
+	if (!is_linked(v, &st) || (memory && shared))
 		return make_object(c, v, object_kind(v, memory));
 	v->kind = shared ? WPP_REGION_SHFILE : WPP_REGION_FILE;
 	return 0;
