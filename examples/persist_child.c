@@ -11,6 +11,7 @@
  *
  * Build: cc persist_child.c $(pkg-config --cflags --libs wpp)
  */
+#define _GNU_SOURCE
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 # outside.sh HOW PREFIX: build and run outside/ against the tree installed in PREFIX.
-# HOW: pkgconfig-shared pkgconfig-static cmake-shared cmake-static.
+# pkgconfig-examples: build each example with the command that stands in it.
+# HOW: pkgconfig-shared pkgconfig-static pkgconfig-examples cmake-shared cmake-static.
 set -euo pipefail
 how=$1 prefix=$2
 here=$(dirname "$(realpath "$0")")/outside
@@ -28,6 +29,20 @@ with_cmake()
 	cp "$work/build/outside" "$work/outside"
 }
 
+examples()
+{
+	local source command nr=0
+	export PKG_CONFIG_PATH=$libdir/pkgconfig
+	for source in "$here"/../../../examples/*.c; do
+		command=$(sed -n 's/^ \* Build: cc \(.*\)$/\1/p' "$source")
+		[ -n "$command" ] || continue
+		echo "cc $command"
+		(cd "$(dirname "$source")" && eval "${CC:-cc} ${CFLAGS:-} -o '$work/example' $command")
+		nr=$((nr + 1))
+	done
+	[ $nr -ge 3 ] || { echo "only $nr examples tell how they are built"; exit 1; }
+}
+
 # Does the program need libwpp.so at run time?
 needs_shared()
 {
@@ -37,6 +52,7 @@ needs_shared()
 case $how in
 pkgconfig-shared) pkgconfig ;;
 pkgconfig-static) pkgconfig --static ;;
+pkgconfig-examples) examples ;;
 cmake-shared) with_cmake wpp::wpp ;;
 cmake-static) with_cmake wpp::wpp_static ;;
 *) echo "unknown way $how" >&2; exit 2 ;;
