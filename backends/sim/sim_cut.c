@@ -117,7 +117,7 @@ static bool any_can_tear(const struct sim *s)
 	return false;
 }
 
-static void put_bytes(struct sim *s, uint64_t off, const uint8_t *data, uint32_t len)
+static void put_bytes(struct sim *s, uint64_t off, const void *data, uint64_t len)
 {
 	memcpy(s->base + off, data, len);
 	memcpy(s->view + off, data, len);
@@ -129,7 +129,7 @@ static void put_garbage(struct sim *s, uint64_t off, uint32_t len, uint64_t how)
 	for (uint32_t i = 0; i < len; i += 8) {
 		uint64_t word = sim_mix(how + i);
 
-		put_bytes(s, off + i, (const uint8_t *)&word, 8);
+		put_bytes(s, off + i, &word, 8);
 	}
 }
 
@@ -417,4 +417,12 @@ void wpp_sim_load(struct wpp_backend *be, const void *contents)
 	s->was_cut = false;
 	s->booted = false;
 	power_on(s, 0);
+}
+
+void wpp_sim_damage(struct wpp_backend *be, uint64_t off, const void *bytes, uint64_t len)
+{
+	struct sim *s = to_sim(be);
+
+	if (len && off <= s->cfg.bytes && len <= s->cfg.bytes - off)
+		put_bytes(s, off, bytes, len);
 }

@@ -6,9 +6,8 @@
 #include "edit.h"
 #include "format.h"
 
-#define BLK	WPP_PAGE_SIZE
-#define BLOCKS	(WORLD_BYTES / BLK)
-#define FIX_MAX 4096u /* blocks visited: a hostile tree can be a loop */
+#define BLK    WPP_PAGE_SIZE
+#define BLOCKS (WORLD_BYTES / BLK)
 
 /* ---- Edits ---------------------------------------------------------------------------------- */
 
@@ -51,71 +50,102 @@ void edit_apply(uint8_t *mem, const uint8_t *sound, const uint8_t *script, size_
 
 /* ---- Checksums ------------------------------------------------------------------------------ */
 
+/*
+ * Only blocks that differ from the sound medium, and those that refer to them, need a new checksum.
+ * A hostile tree can be a loop: each block is walked once.
+ */
 struct fixer {
 	uint8_t *mem;
-	uint32_t left; /* blocks it may still visit */
+	const uint8_t *sound;
+	bool walked[BLOCKS];
 };
 
-static uint8_t *block_at(const struct fixer *f, uint32_t place)
+static bool changed(const struct fixer *f, const void *block)
+{
+	return memcmp(block, f->sound + ((const uint8_t *)block - f->mem), BLK) != 0;
+}
+
+static void *block_at(const struct fixer *f, uint32_t place)
 {
 	return place && place < BLOCKS ? f->mem + (size_t)place * BLK : NULL;
 }
 
-static void fix_tree(struct fixer *f, struct wppf_ref *ref, uint32_t height)
+static void fix_ref(const struct fixer *f, struct wppf_ref *ref, bool edited)
 {
-	uint8_t *block = block_at(f, wppf_get32(ref->place));
+	const void *block = block_at(f, wppf_get32(ref->place));
 
-	if (!block || !f->left)
-		return;
-	f->left--;
-	for (uint32_t i = 0; height && i < WPPF_TABLE_LEN; i++)
-		fix_tree(f, &((struct wppf_table *)(void *)block)->ref[i], height - 1);
-	ref->crc = wppf_put32(wpp_crc32c(0, block, BLK));
+	if (block && (edited || changed(f, block)))
+		ref->crc = wppf_put32(wpp_crc32c(0, block, BLK));
 }
 
-static void fix_dir(struct fixer *f, struct wppf_ref *ref)
+/* Is the block that @ref names here for the first time? */
+static void *walk_to(struct fixer *f, const struct wppf_ref *ref)
 {
-	struct wppf_dir *dir = (void *)block_at(f, wppf_get32(ref->place));
+	uint32_t place = wppf_get32(ref->place);
 
-	if (!dir)
-		return;
-	for (uint32_t i = 0; i < WPPF_DIR_SPACES; i++) {
+	if (!block_at(f, place) || f->walked[place])
+		return NULL;
+	f->walked[place] = true;
+	return block_at(f, place);
+}
+
+static void fix_table(struct fixer *f, const struct wppf_ref *ref, uint32_t height)
+{
+	struct wppf_table *table = walk_to(f, ref);
+	bool edited = table && changed(f, table);
+
+	for (uint32_t i = 0; table && i < WPPF_TABLE_LEN; i++) {
+		if (!wppf_get32(table->ref[i].place))
+			continue;
+		if (height > 1)
+			fix_table(f, &table->ref[i], height - 1);
+		fix_ref(f, &table->ref[i], edited);
+	}
+}
+
+static void fix_dir(struct fixer *f, const struct wppf_ref *ref)
+{
+	struct wppf_dir *dir = walk_to(f, ref);
+	bool edited = dir && changed(f, dir);
+
+	for (uint32_t i = 0; dir && i < WPPF_DIR_SPACES; i++) {
 		uint32_t height = wppf_get32(dir->space[i].height);
 
 		if (height && height <= WPPF_HEIGHT_MAX)
-			fix_tree(f, &dir->space[i].root, height);
+			fix_table(f, &dir->space[i].root, height);
+		fix_ref(f, &dir->space[i].root, edited);
 	}
-	ref->crc = wppf_put32(wpp_crc32c(0, dir, BLK));
 }
 
 static void fix_record(struct fixer *f, struct wppf_commit *rec)
 {
 	uint32_t nr = wppf_get32(rec->nr_dirs);
+	bool edited = changed(f, rec);
 
-	for (uint32_t i = 0; i < nr && i < WPPF_DIRS_MAX; i++)
+	for (uint32_t i = 0; i < nr && i < WPPF_DIRS_MAX; i++) {
 		fix_dir(f, &rec->dir[i]);
-	rec->crc = wppf_put32(wpp_crc32c(0, rec, offsetof(struct wppf_commit, crc)));
+		fix_ref(f, &rec->dir[i], edited);
+	}
+	if (changed(f, rec))
+		rec->crc = wppf_put32(wpp_crc32c(0, rec, offsetof(struct wppf_commit, crc)));
 }
 
-static bool has_magic(const uint8_t *block, const char *magic)
+static void fix_label(struct fixer *f, struct wppf_label *label)
 {
-	return !memcmp(block, magic, 8);
+	if (changed(f, label))
+		label->crc = wppf_put32(wpp_crc32c(0, label, offsetof(struct wppf_label, crc)));
 }
 
-void edit_fix_checksums(uint8_t *mem)
+void edit_fix_checksums(uint8_t *mem, const uint8_t *sound)
 {
-	struct fixer f = { .mem = mem, .left = FIX_MAX };
+	struct fixer f = { .mem = mem, .sound = sound };
 
 	for (uint32_t i = 0; i < BLOCKS; i++) {
-		uint8_t *block = mem + (size_t)i * BLK;
+		void *block = mem + (size_t)i * BLK;
 
-		if (has_magic(block, WPPF_COMMIT_MAGIC))
-			fix_record(&f, (void *)block);
-		if (has_magic(block, WPPF_LABEL_MAGIC)) {
-			struct wppf_label *label = (void *)block;
-
-			label->crc =
-				wppf_put32(wpp_crc32c(0, label, offsetof(struct wppf_label, crc)));
-		}
+		if (!memcmp(block, WPPF_COMMIT_MAGIC, 8))
+			fix_record(&f, block);
+		if (!memcmp(block, WPPF_LABEL_MAGIC, 8))
+			fix_label(&f, block);
 	}
 }

@@ -13,6 +13,6 @@
 void edit_apply(uint8_t *mem, const uint8_t *sound, const uint8_t *script, size_t len);
 
 /* Make every checksum fit again, so that what lies behind them is reached. */
-void edit_fix_checksums(uint8_t *mem);
+void edit_fix_checksums(uint8_t *mem, const uint8_t *sound);
 
 #endif

@@ -65,6 +65,9 @@ WPP_API WPP_MUST_CHECK int wpp_sim_open(const struct wpp_sim_cfg *cfg, struct wp
  */
 WPP_API void wpp_sim_load(struct wpp_backend *be, const void *contents);
 
+/** wpp_sim_damage() - overwrite durable bytes behind everybody's back; undone by load and boot */
+WPP_API void wpp_sim_damage(struct wpp_backend *be, uint64_t off, const void *bytes, uint64_t len);
+
 /** wpp_sim_contents() - the durable bytes: the whole medium, valid until the next call */
 WPP_API const void *wpp_sim_contents(const struct wpp_backend *be);
 
