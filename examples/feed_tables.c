@@ -64,7 +64,7 @@ static const struct event events[] = {
 	{ UNMAP, 0x410000, 0x8000, 0, 0 },	/* splits the heap */
 	{ PROTECT, 0x400000, 0x1000, READ, 0 }, /* splits it again */
 	{ FAULT, 0x403000, 0, 0, 0x301000 },
-	{ FAULT, 0x402000, 0, 0, 0x300000 },	/* copied elsewhere: the newest place counts */
+	{ FAULT, 0x402000, 0, 0, 0x300000 }, /* copied elsewhere: the newest place counts */
 };
 
 static int machine_init(struct machine *m)
