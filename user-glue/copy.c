@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* Copying pages out of a stopped process into the open generation. */
+/*
+ * Copying pages out of a stopped process into the open generation.
+ *
+ * Batches go round in a ring: named, filled, put. A second thread fills while
+ * the first one puts, which takes the checksums; the first one fills too when
+ * it has nothing to put. Batches are put in the order they were named in.
+ */
 #include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -10,32 +18,64 @@
 #include "capture.h"
 #include "pages.h"
 
-#define BATCH_PAGES 1024u /* 4 MiB a move */
-#define BUFFERS	    4u
-#define HUGE_PAGE   (2u << 20)
+#define BATCH_PAGES  1024u /* 4 MiB a move, 1024 vectors a call */
+#define BATCH_LEN    ((size_t)BATCH_PAGES * WPP_PAGE_SIZE)
+#define RING	     8u
+#define WINDOW_PAGES (16u * BATCH_PAGES) /* on the medium, when it is byte-addressable */
+#define HUGE_PAGE    (2u << 20)
+#define THREAD_PAGES (2u * BATCH_PAGES) /* fewer are copied before a thread is up */
+
+enum state {
+	FREE,
+	NAMED,	 /* waits for somebody to fill it */
+	FILLING, /* somebody does */
+	FILLED,
+	LENT, /* its buffer is the writer's until it has settled */
+};
+
+struct batch {
+	enum state state;
+	int err;
+	int fd; /* file it comes from; -1: the process' memory */
+	uint32_t space;
+	uint32_t nr;
+	unsigned int nr_iov;
+	uint8_t *to;
+	uint64_t page[BATCH_PAGES];
+	struct iovec iov[BATCH_PAGES]; /* stretches that are contiguous in the source */
+};
+
+/* Where pages come from: the process' memory, or a file when fd >= 0. */
+struct source {
+	uint32_t space;
+	int fd;
+	const struct runs *runs;
+	size_t run; /* cursor: the run, and the pages of it that are named */
+	uint64_t at;
+};
 
 struct copier {
 	struct wpp_writer *w;
 	pid_t pid;
 	int mem;
-	uint8_t *buffers;
-	unsigned int next; /* buffer */
-	uint64_t page[BATCH_PAGES];
-	struct iovec iov[BATCH_PAGES];
 	const struct wpp_report *report;
 	uint64_t done, total;
+
+	uint8_t *buffers; /* a batch each, or NULL when the medium gives windows */
+	uint8_t *window;
+	uint32_t window_left; /* pages */
+
+	struct batch *ring;
+	unsigned int head, tail; /* next to put, next to name; modulo RING */
+
+	pthread_t thread;
+	bool has_thread;
+	pthread_mutex_t lock; /* states of batches, and stop */
+	pthread_cond_t named, filled;
+	bool stop;
 };
 
-/* Where a batch comes from: a process' memory, or a file when fd >= 0. */
-struct source {
-	uint32_t space;
-	int fd;
-	const struct runs *runs;
-	size_t run; /* cursor: the run and the pages of it that are done */
-	uint64_t at;
-};
-
-/* ---- Reading ---- */
+/* ---- Filling ---- */
 
 static int read_file(int fd, uint8_t *to, uint64_t off, uint64_t len)
 {
@@ -57,14 +97,16 @@ static int read_file(int fd, uint8_t *to, uint64_t off, uint64_t len)
 	return 0;
 }
 
-/* Memory that the process itself may not read is skipped by process_vm_readv, but not by mem. */
-static int read_rest(struct copier *cp, uint8_t *to, unsigned int nr_iov, uint64_t done)
+/* From byte @done on: memory that the process itself may not read is left to /proc/PID/mem. */
+static int read_one_by_one(int fd, const struct batch *b, uint64_t done)
 {
-	for (unsigned int i = 0; i < nr_iov; i++) {
-		uint64_t addr = (uint64_t)(uintptr_t)cp->iov[i].iov_base;
-		uint64_t len = cp->iov[i].iov_len;
+	uint8_t *to = b->to;
+
+	for (unsigned int i = 0; i < b->nr_iov; i++) {
+		uint64_t addr = (uint64_t)(uintptr_t)b->iov[i].iov_base;
+		uint64_t len = b->iov[i].iov_len;
 		uint64_t skip = done < len ? done : len;
-		int err = read_file(cp->mem, to + skip, addr + skip, len - skip);
+		int err = read_file(fd, to + skip, addr + skip, len - skip);
 
 		if (err)
 			return err;
@@ -74,165 +116,298 @@ static int read_rest(struct copier *cp, uint8_t *to, unsigned int nr_iov, uint64
 	return 0;
 }
 
-static int read_process(struct copier *cp, uint8_t *to, unsigned int nr_iov, uint64_t len)
+static int fill(const struct copier *cp, const struct batch *b)
 {
-	struct iovec mine = { to, len };
-	ssize_t n = process_vm_readv(cp->pid, &mine, 1, cp->iov, nr_iov, 0);
+	struct iovec mine = { b->to, (size_t)b->nr * WPP_PAGE_SIZE };
+	ssize_t n;
 
+	if (b->fd >= 0)
+		return read_one_by_one(b->fd, b, 0);
+	n = process_vm_readv(cp->pid, &mine, 1, b->iov, b->nr_iov, 0);
 	if (n < 0 && errno != EFAULT)
 		return -errno;
-	if (n == (ssize_t)len)
+	if (n == (ssize_t)mine.iov_len)
 		return 0;
-	return read_rest(cp, to, nr_iov, n < 0 ? 0 : (uint64_t)n);
+	return read_one_by_one(cp->mem, b, n < 0 ? 0 : (uint64_t)n);
 }
 
-/* ---- One batch ---- */
-
-/* Names the next pages, at most @room; *@nr_iov: stretches that are contiguous in the source. */
-static uint32_t gather(struct copier *cp, struct source *s, uint32_t room, unsigned int *nr_iov)
+/* With the lock: the oldest batch that nobody fills yet. */
+static struct batch *find_named(struct copier *cp)
 {
-	uint32_t n = 0;
+	for (unsigned int i = cp->head; i != cp->tail; i++) {
+		if (cp->ring[i % RING].state == NAMED)
+			return &cp->ring[i % RING];
+	}
+	return NULL;
+}
 
-	*nr_iov = 0;
-	while (n < room && s->run < s->runs->nr) {
+/* With the lock, which is let go meanwhile. */
+static void fill_batch(struct copier *cp, struct batch *b)
+{
+	b->state = FILLING;
+	pthread_mutex_unlock(&cp->lock);
+	b->err = fill(cp, b);
+	pthread_mutex_lock(&cp->lock);
+	b->state = FILLED;
+	pthread_cond_signal(&cp->filled);
+}
+
+static void *fill_batches(void *arg)
+{
+	struct copier *cp = arg;
+	struct batch *b;
+
+	pthread_mutex_lock(&cp->lock);
+	while (!cp->stop) {
+		b = find_named(cp);
+		if (b)
+			fill_batch(cp, b);
+		else
+			pthread_cond_wait(&cp->named, &cp->lock);
+	}
+	pthread_mutex_unlock(&cp->lock);
+	return NULL;
+}
+
+/* ---- Naming ---- */
+
+/*
+ * Fresh room, when the old is used up and no batch lies in it: a window on the medium, which can't
+ * be changed before all of it is put, or our buffers.
+ */
+static int open_room(struct copier *cp)
+{
+	size_t len = RING * BATCH_LEN + HUGE_PAGE;
+	void *p;
+
+	if (cp->buffers || cp->window_left || cp->head != cp->tail)
+		return 0;
+	cp->window = wpp_writer_direct(cp->w, WINDOW_PAGES, &cp->window_left);
+	if (cp->window)
+		return 0;
+	cp->window_left = 0;
+	p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p == MAP_FAILED)
+		return WPP_ENOMEM;
+	madvise(p, len, MADV_HUGEPAGE);
+	cp->buffers = p;
+	return 0;
+}
+
+/* Pages that fit into the next batch; its place in b->to. */
+static uint32_t room_for(struct copier *cp, struct batch *b)
+{
+	if (!cp->buffers) {
+		b->to = cp->window;
+		return cp->window_left < BATCH_PAGES ? cp->window_left : BATCH_PAGES;
+	}
+	b->to = (uint8_t *)(((uintptr_t)cp->buffers + HUGE_PAGE - 1) & ~(uintptr_t)(HUGE_PAGE - 1));
+	b->to += (size_t)(b - cp->ring) * BATCH_LEN;
+	return BATCH_PAGES;
+}
+
+static void name_pages(struct batch *b, struct source *s, uint32_t room)
+{
+	b->nr = 0;
+	b->nr_iov = 0;
+	while (b->nr < room && s->run < s->runs->nr) {
 		const struct run *r = &s->runs->v[s->run];
 		uint64_t first = r->first + s->at, nr = r->nr - s->at;
 
-		if (nr > room - n)
-			nr = room - n;
-		cp->iov[*nr_iov].iov_base = (void *)(uintptr_t)(first * WPP_PAGE_SIZE);
-		cp->iov[(*nr_iov)++].iov_len = nr * WPP_PAGE_SIZE;
+		if (nr > room - b->nr)
+			nr = room - b->nr;
+		b->iov[b->nr_iov].iov_base = (void *)(uintptr_t)(first * WPP_PAGE_SIZE);
+		b->iov[b->nr_iov++].iov_len = nr * WPP_PAGE_SIZE;
 		for (uint64_t i = 0; i < nr; i++)
-			cp->page[n++] = first + i;
+			b->page[b->nr++] = first + i;
 		s->at += nr;
 		if (s->at == r->nr) {
 			s->run++;
 			s->at = 0;
 		}
 	}
-	return n;
 }
 
-static int fill(struct copier *cp, const struct source *s, uint8_t *to, uint32_t nr,
-		unsigned int nr_iov)
+static void publish(struct copier *cp, struct batch *b)
 {
-	int err = 0;
+	pthread_mutex_lock(&cp->lock);
+	b->state = NAMED;
+	cp->tail++;
+	pthread_cond_signal(&cp->named);
+	pthread_mutex_unlock(&cp->lock);
+}
 
-	if (s->fd < 0)
-		return read_process(cp, to, nr_iov, (uint64_t)nr * WPP_PAGE_SIZE);
-	for (unsigned int i = 0; !err && i < nr_iov; i++) {
-		err = read_file(s->fd, to, (uint64_t)(uintptr_t)cp->iov[i].iov_base,
-				cp->iov[i].iov_len);
-		to += cp->iov[i].iov_len;
+/* As many batches as there is room for now. */
+static int name_batches(struct copier *cp, struct source *s)
+{
+	while (s->run < s->runs->nr && cp->tail - cp->head < RING) {
+		struct batch *b = &cp->ring[cp->tail % RING];
+		int err = open_room(cp);
+		uint32_t room;
+
+		if (err)
+			return err;
+		room = room_for(cp, b);
+		if (b->state != FREE || !room)
+			return 0;
+		name_pages(b, s, room);
+		b->space = s->space;
+		b->fd = s->fd;
+		if (!cp->buffers) {
+			cp->window += (size_t)b->nr * WPP_PAGE_SIZE;
+			cp->window_left -= b->nr;
+		}
+		publish(cp, b);
 	}
+	return 0;
+}
+
+/* ---- Putting ---- */
+
+/* The oldest batch is filled afterwards; until then we fill too. */
+static void await_oldest(struct copier *cp)
+{
+	struct batch *oldest = &cp->ring[cp->head % RING], *b;
+
+	pthread_mutex_lock(&cp->lock);
+	while (oldest->state != FILLED) {
+		b = find_named(cp);
+		if (b)
+			fill_batch(cp, b);
+		else
+			pthread_cond_wait(&cp->filled, &cp->lock);
+	}
+	pthread_mutex_unlock(&cp->lock);
+}
+
+static int put_oldest(struct copier *cp)
+{
+	struct batch *b = &cp->ring[cp->head % RING];
+	int err;
+
+	await_oldest(cp);
+	err = b->err;
+	if (!err)
+		err = wpp_writer_put(cp->w, b->space, b->page, b->nr, b->to);
+	pthread_mutex_lock(&cp->lock);
+	b->state = cp->buffers ? LENT : FREE;
+	cp->head++;
+	pthread_mutex_unlock(&cp->lock);
+	cp->done += b->nr;
+	if (cp->report && cp->report->progress)
+		cp->report->progress(cp->report->arg, cp->done, cp->total);
 	return err;
 }
 
-/* Room for a batch: on the medium itself when it is byte-addressable, else one of our buffers. */
-static int room_for(struct copier *cp, uint8_t **to, uint32_t *room)
+/* No buffer is free: waits for the writer, while the other thread fills what is named. */
+static int settle(struct copier *cp)
 {
-	int err;
+	int err = wpp_writer_settle(cp->w);
 
-	*to = wpp_writer_direct(cp->w, BATCH_PAGES, room);
-	if (*to)
-		return 0;
-	if (!cp->buffers) {
-		void *p = mmap(NULL, (size_t)BUFFERS * BATCH_PAGES * WPP_PAGE_SIZE + HUGE_PAGE,
-			       PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	pthread_mutex_lock(&cp->lock);
+	for (unsigned int i = 0; i < RING; i++) {
+		if (cp->ring[i].state == LENT)
+			cp->ring[i].state = FREE;
+	}
+	pthread_mutex_unlock(&cp->lock);
+	return err;
+}
 
-		if (p == MAP_FAILED)
-			return WPP_ENOMEM;
-		madvise(p, (size_t)BUFFERS * BATCH_PAGES * WPP_PAGE_SIZE + HUGE_PAGE,
-			MADV_HUGEPAGE);
-		cp->buffers = p;
-	}
-	if (cp->next == BUFFERS) {
-		err = wpp_writer_settle(cp->w);
-		if (err)
-			return err;
-		cp->next = 0;
-	}
-	*to = cp->buffers + (size_t)cp->next++ * BATCH_PAGES * WPP_PAGE_SIZE;
-	*room = BATCH_PAGES;
-	return 0;
+/* Half of the ring is kept back for the other thread to fill during the wait. */
+static bool must_settle(const struct copier *cp, const struct source *s)
+{
+	return s->run < s->runs->nr && cp->tail - cp->head <= RING / 2 &&
+	       cp->ring[cp->tail % RING].state == LENT;
 }
 
 static int copy_source(struct copier *cp, struct source *s)
 {
-	unsigned int nr_iov;
-	uint32_t nr, room;
-	uint8_t *to;
 	int err = 0;
 
-	while (!err && s->run < s->runs->nr) {
-		err = room_for(cp, &to, &room);
-		if (err)
-			return err;
-		nr = gather(cp, s, room, &nr_iov);
-		err = fill(cp, s, to, nr, nr_iov);
-		if (!err)
-			err = wpp_writer_put(cp->w, s->space, cp->page, nr, to);
-		cp->done += nr;
-		if (cp->report && cp->report->progress)
-			cp->report->progress(cp->report->arg, cp->done, cp->total);
+	while (!err && (s->run < s->runs->nr || cp->head != cp->tail)) {
+		err = name_batches(cp, s);
+		if (!err && must_settle(cp, s))
+			err = settle(cp);
+		else if (!err)
+			err = put_oldest(cp);
 	}
 	return err;
 }
 
 /* ---- All of it ---- */
 
-static int copy_process(struct copier *cp, struct capture *c)
+static int copy_runs(struct copier *cp, uint32_t space, int fd, struct runs *runs, int err)
 {
-	struct runs runs = { 0 };
-	struct source s = { .space = c->mm_space, .fd = -1, .runs = &runs };
-	int err = wppi_pages_of_process(c, &runs);
+	struct source s = { .space = space, .fd = fd, .runs = runs };
 
-	cp->total += runs.nr_pages;
 	if (!err)
 		err = copy_source(cp, &s);
-	wppi_runs_free(&runs);
+	wppi_runs_free(runs);
 	return err;
 }
 
-static int copy_object(struct copier *cp, const struct memobj *o)
+/* A second thread, when there is a CPU for it. Nothing is lost without. */
+static void start_thread(struct copier *cp)
 {
-	struct runs runs = { 0 };
-	struct source s = { .space = o->space, .fd = o->fd, .runs = &runs };
-	int err = wppi_pages_of_object(o, &runs);
+	sigset_t all, old;
 
-	cp->total += runs.nr_pages;
-	if (!err)
-		err = copy_source(cp, &s);
-	wppi_runs_free(&runs);
-	return err;
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		return;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	cp->has_thread = pthread_create(&cp->thread, NULL, fill_batches, cp) == 0;
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+static void stop_thread(struct copier *cp)
+{
+	if (!cp->has_thread)
+		return;
+	pthread_mutex_lock(&cp->lock);
+	cp->stop = true;
+	pthread_cond_signal(&cp->named);
+	pthread_mutex_unlock(&cp->lock);
+	pthread_join(cp->thread, NULL);
 }
 
 static int copy_all(struct copier *cp, struct capture *c)
 {
-	int err = copy_process(cp, c);
+	struct runs runs = { 0 };
+	int err = wppi_pages_of_process(c, &runs);
 
-	for (size_t i = 0; !err && i < c->nr_objs; i++)
-		err = copy_object(cp, &c->objs[i]);
+	cp->total = runs.nr_pages;
+	for (size_t i = 0; i < c->nr_objs; i++)
+		cp->total += c->objs[i].size / WPP_PAGE_SIZE;
+	if (cp->total > THREAD_PAGES)
+		start_thread(cp);
+	err = copy_runs(cp, c->mm_space, -1, &runs, err);
+	for (size_t i = 0; !err && i < c->nr_objs; i++) {
+		err = wppi_pages_of_object(&c->objs[i], &runs);
+		err = copy_runs(cp, c->objs[i].space, c->objs[i].fd, &runs, err);
+	}
+	stop_thread(cp);
+	if (err && cp->buffers)
+		(void)!wpp_writer_settle(cp->w); /* the buffers are lent */
 	return err ? err : wpp_writer_settle(cp->w);
 }
 
 int wppi_pages_copy(struct capture *c, struct wpp_writer *w, uint64_t *nr_pages)
 {
-	struct copier *cp = calloc(1, sizeof(*cp));
-	int err;
+	struct copier cp = {
+		.w = w,
+		.pid = c->pid,
+		.mem = c->mem,
+		.report = c->notes.report,
+		.lock = PTHREAD_MUTEX_INITIALIZER,
+		.named = PTHREAD_COND_INITIALIZER,
+		.filled = PTHREAD_COND_INITIALIZER,
+		.ring = calloc(RING, sizeof(struct batch)),
+	};
+	int err = cp.ring ? copy_all(&cp, c) : WPP_ENOMEM;
 
-	if (!cp)
-		return WPP_ENOMEM;
-	cp->w = w;
-	cp->pid = c->pid;
-	cp->mem = c->mem;
-	cp->report = c->notes.report;
-	err = copy_all(cp, c);
-	*nr_pages = cp->done;
-	if (err && cp->buffers)
-		(void)!wpp_writer_settle(w); /* the buffers are lent */
-	if (cp->buffers)
-		munmap(cp->buffers, (size_t)BUFFERS * BATCH_PAGES * WPP_PAGE_SIZE + HUGE_PAGE);
-	free(cp);
+	*nr_pages = cp.done;
+	if (cp.buffers)
+		munmap(cp.buffers, RING * BATCH_LEN + HUGE_PAGE);
+	free(cp.ring);
 	return err;
 }
