@@ -226,6 +226,8 @@ static int persist(struct capture *c, struct wpp_store *st, const char *image, u
 	int err = check(c);
 
 	if (!err)
+		err = wppi_make_room(c, st, image);
+	if (!err)
 		err = wpp_writer_begin(st, image, WPP_WRITER_EMPTY, &w);
 	if (err)
 		return err;

@@ -164,6 +164,9 @@ int wppi_files_sync(struct capture *c);
 
 /* ---- memobj.c ---- */
 
+/* Before a writer begins: drops old generations of the image when a full one would not fit. */
+int wppi_make_room(struct capture *c, struct wpp_store *st, const char *image);
+
 /* The memory object of a file, added when it is new. Takes ownership of @fd. NULL: out of memory.
  * The pointer is good until the next call.
  */
