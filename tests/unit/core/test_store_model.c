@@ -18,7 +18,7 @@
 #define PAGES	    64
 #define IMAGES	    3
 #define KEPT_MAX    4
-#define STREAM_MAX  20000
+#define STREAM_MAX  20480
 #define ALIGN_SHIFT 8 /* streams come from crooked addresses, too */
 
 static const uint32_t space_id[SPACES] = { 2, 3, WPP_SPACE_MAX };
