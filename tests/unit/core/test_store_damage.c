@@ -657,22 +657,41 @@ static void every_move_fails_once(void **state)
 	}
 }
 
-/* The n-th read of open() fails: all is there, or the older generation and a diagnosis. */
+static int open_with_failure(struct bed *bed, uint64_t n, bool *failed)
+{
+	int err;
+
+	bed->ram->moves = 0;
+	bed->ram->fail_at = n;
+	err = bed_open(bed);
+	*failed = bed->ram->moves >= n;
+	bed->ram->fail_at = 0;
+	return err;
+}
+
+/*
+ * The n-th read of open() fails. A writer gets an error, or all that is there. A
+ * reader gets all, too, or the older generation and a diagnosis.
+ */
 static void every_read_of_open_fails_once(void **state)
 {
 	struct bed *bed = two_generations();
+	struct wpp_generation g;
 	bool failed = true;
 
 	(void)state;
 	for (uint64_t n = 1; failed; n++) {
 		uint32_t pos = 0;
-		struct wpp_generation g;
+		int err = open_with_failure(bed, n, &failed);
 
-		bed->ram->moves = 0;
-		bed->ram->fail_at = n;
-		assert_int_equal(bed_open(bed), 0);
-		failed = bed->ram->moves >= n;
-		bed->ram->fail_at = 0;
+		if (err)
+			assert_int_equal(err, WPP_EIO);
+		else
+			assert_newest(bed, 2, 2);
+		bed_close(bed);
+		bed->cfg.flags = WPP_STORE_RDONLY;
+		assert_int_equal(open_with_failure(bed, n, &failed), 0);
+		bed->cfg.flags = 0;
 		assert_int_equal(wpp_store_list(bed->st, &pos, &g), 0);
 		assert_true(g.generation == 2 || bed->diag.what);
 		assert_reads(bed, g.generation, 0);
