@@ -158,12 +158,12 @@ struct search {
 
 static bool on_the_way(const struct search *s, uint32_t i, uint32_t bucket)
 {
-	while (s->bucket[i] != bucket) {
+	for (;; i = s->parent[i]) {
+		if (s->bucket[i] == bucket)
+			return true;
 		if (i < 2)
 			return false;
-		i = s->parent[i];
 	}
-	return true;
 }
 
 static void search_expand(const struct wpp_ptes *t, struct search *s, uint32_t i)

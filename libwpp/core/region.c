@@ -6,8 +6,8 @@
 #include "strtab_priv.h"
 
 #define NR_MAX	   (1u << 24)
-#define SPARE	   2u /* a change may need two nodes in between that it gives back at its end */
-#define PATHS_MIN  (2 * WPP_REGION_PATH_MAX)
+#define SPARE	   2u	 /* a change may need two nodes in between that it gives back at its end */
+#define PATHS_MIN  8192u /* two of WPP_REGION_PATH_MAX */
 #define PATHS_MAX  0xfffff000u
 #define PAGE_BYTES (WPP_PAGE_SIZE - 1)
 
@@ -23,8 +23,8 @@ static bool range_ok(uint64_t start, uint64_t len)
 
 static uint64_t fixed_bytes(uint32_t nr_max)
 {
-	return (uint64_t)(nr_max + 1 + SPARE) * sizeof(struct wppi_region_node) +
-	       (uint64_t)(nr_max + 1) * sizeof(struct wppi_str) +
+	return ((uint64_t)nr_max + 1 + SPARE) * sizeof(struct wppi_region_node) +
+	       ((uint64_t)nr_max + 1) * sizeof(struct wppi_str) +
 	       (uint64_t)nr_max * sizeof(uint32_t);
 }
 

@@ -25,10 +25,10 @@ static inline void wpp_plat_relax(void)
 #ifdef NDEBUG
 #define WPP_ASSERT(x) ((void)sizeof(x))
 #else
-#define WPP_ASSERT(x)                       \
-	do {                                \
-		if (!(x))                   \
-			__builtin_trap();   \
+#define WPP_ASSERT(x)                     \
+	do {                              \
+		if (!(x))                 \
+			__builtin_trap(); \
 	} while (0)
 #endif
 
