@@ -302,6 +302,12 @@ static int unmap_area(struct build *b)
 	return err ? err : (int)ret;
 }
 
+/* As the caller wants, or as it was. */
+static bool is_to_stop(const struct build *b)
+{
+	return (b->how.flags & WPP_RECREATE_STOPPED) || b->r.process.stopped;
+}
+
 int wppi_threads_release(struct build *b)
 {
 	int err = unmap_area(b);
@@ -313,7 +319,7 @@ int wppi_threads_release(struct build *b)
 				  "the registers of thread %u are refused by the kernel: %s",
 				  b->threads[i].tid, strerror(-err));
 	}
-	if (!err && (b->how.flags & WPP_RECREATE_STOPPED) && kill(b->pid, SIGSTOP))
+	if (!err && is_to_stop(b) && kill(b->pid, SIGSTOP))
 		err = -errno;
 	/* Once one runs it may end the others: theirs is not an error any more. */
 	for (size_t i = b->nr_threads; !err && i-- > 0;) {

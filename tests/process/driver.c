@@ -3,10 +3,12 @@
  * Runs a self-checking program through persist, SIGKILL and recreate, twice, and has it check
  * itself after each.
  *
- *   driver [--continue] [--reboot] [--allow NAME]... [--refused NAME] [--plain] PROGRAM [ARG]...
+ *   driver [--continue] [--reboot] [--stopped] [--allow NAME]... [--refused NAME] [--plain] PROGRAM
+ * [ARG]...
  *
  * --continue      persist it first without killing: it runs on and checks itself
  * --reboot        recreate it where the clocks stand at less than when it was persisted
+ * --stopped       persist it while it is stopped by SIGSTOP: it has to stay so
  * --allow NAME    persist with this loss allowed
  * --refused NAME  persist has to refuse it with this name and leave it unharmed
  * --plain         only start it and let it check itself, twice
@@ -34,7 +36,7 @@
 #define BOOT_CLOCK 100 /* what CLOCK_MONOTONIC shows after the "reboot", in seconds */
 
 struct options {
-	bool go_on, reboot, plain;
+	bool go_on, reboot, plain, stopped;
 	const char *refused;
 };
 
@@ -105,14 +107,18 @@ static void check_refused(struct image *im, struct subject *s, const char *name)
 	subject_end(s);
 }
 
-static void round_trip(struct image *im, struct subject *s, bool reboot)
+static void round_trip(const struct options *o, bool reboot, struct image *im, struct subject *s)
 {
 	pid_t pid = s->pid;
 
+	if (o->stopped)
+		subject_stop(s);
 	persist(im, s, true);
 	if (reboot)
 		reboot_clocks();
 	recreate(im, s, pid);
+	if (o->stopped)
+		subject_continue(s);
 	subject_check(s);
 }
 
@@ -126,11 +132,15 @@ static void run(const struct options *o, struct image *im, char *const argv[])
 		return;
 	}
 	if (o->go_on) {
+		if (o->stopped)
+			subject_stop(&s);
 		persist(im, &s, false);
+		if (o->stopped)
+			subject_continue(&s);
 		subject_check(&s);
 	}
-	round_trip(im, &s, o->reboot);
-	round_trip(im, &s, false);
+	round_trip(o, o->reboot, im, &s);
+	round_trip(o, false, im, &s);
 	subject_end(&s);
 }
 
@@ -147,9 +157,13 @@ static void run_plain(char *const argv[])
 static void parse(int argc, char **argv, struct options *o, struct image *im)
 {
 	static const struct option longs[] = {
-		{ "continue", no_argument, NULL, 'c' },	     { "reboot", no_argument, NULL, 'b' },
-		{ "allow", required_argument, NULL, 'a' },   { "plain", no_argument, NULL, 'p' },
-		{ "refused", required_argument, NULL, 'r' }, { 0 },
+		{ "continue", no_argument, NULL, 'c' },
+		{ "reboot", no_argument, NULL, 'b' },
+		{ "allow", required_argument, NULL, 'a' },
+		{ "plain", no_argument, NULL, 'p' },
+		{ "refused", required_argument, NULL, 'r' },
+		{ "stopped", no_argument, NULL, 's' },
+		{ 0 },
 	};
 	size_t nr_allow = 0;
 	int c;
@@ -159,6 +173,8 @@ static void parse(int argc, char **argv, struct options *o, struct image *im)
 			o->go_on = true;
 		else if (c == 'b')
 			o->reboot = true;
+		else if (c == 's')
+			o->stopped = true;
 		else if (c == 'p')
 			o->plain = true;
 		else if (c == 'r')

@@ -175,6 +175,45 @@ void subject_gone(struct subject *s)
 		fail("pid %d is still there", pid);
 }
 
+/* The letter in /proc/PID/stat. */
+static char state_of(const struct subject *s)
+{
+	char path[64], text[256] = "";
+	const char *p;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", s->pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
+		fail("%s: %s", path, strerror(errno));
+	close(fd);
+	p = strrchr(text, ')');
+	return p ? p[2] : '?';
+}
+
+static void await_stop(const struct subject *s)
+{
+	struct timespec nap = { .tv_nsec = 2000000 };
+
+	for (long naps = 0; state_of(s) != 'T'; naps++) {
+		if (naps * nap.tv_nsec / 1000000000 > HANG_SECONDS)
+			fail("pid %d is not stopped, its state is '%c'", s->pid, state_of(s));
+		nanosleep(&nap, NULL);
+	}
+}
+
+void subject_stop(struct subject *s)
+{
+	kill(s->pid, SIGSTOP);
+	await_stop(s);
+}
+
+void subject_continue(struct subject *s)
+{
+	await_stop(s);
+	kill(s->pid, SIGCONT);
+}
+
 void subject_kill(struct subject *s)
 {
 	kill(s->pid, SIGKILL);

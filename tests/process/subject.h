@@ -21,6 +21,9 @@ void subject_start(struct subject *s, char *const argv[]);
 void subject_check(struct subject *s);
 /* It was killed by somebody: reap it, and fail unless it is really gone. */
 void subject_gone(struct subject *s);
+/* Stops it as a shell's ^Z does, and the reverse, once it is found stopped. */
+void subject_stop(struct subject *s);
+void subject_continue(struct subject *s);
 void subject_kill(struct subject *s);
 void subject_end(struct subject *s);
 
