@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* B.3: 1 dataspace of 100 pages. */
+/* B.1 and B.3: COUNT dataspaces of PAGES pages each. */
 #include "common.h"
 
-#define COUNT 1
-#define SIZE  (100 * 4096)
+#define SIZE (PAGES * 4096)
 
 int main(int argc, char **argv)
 {
