@@ -125,6 +125,8 @@ static void release(struct build *b)
 	wppi_script_free(&b->s);
 	if (b->peer >= 0)
 		close(b->peer);
+	if (b->uffd >= 0)
+		close(b->uffd);
 	wppi_objects_free(b);
 	wppi_regions_free(b);
 	wppi_image_close(b);
@@ -136,6 +138,7 @@ static void take_how(struct build *b, const struct wpp_recreate *how)
 {
 	b->peer = -1;
 	b->exe = -1;
+	b->uffd = b->remote_uffd = -1;
 	b->how = (struct wpp_recreate){ .size = sizeof(b->how), .stdio = { -1, -1, -1 } };
 	if (how)
 		memcpy(&b->how, how, how->size < sizeof(b->how) ? how->size : sizeof(b->how));

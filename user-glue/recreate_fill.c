@@ -1,21 +1,38 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* Pages: read, verified, and only then put into the new address space. */
+/*
+ * Pages: read, verified, and only then put into the new address space. Two
+ * threads share the work: the caller's reads and verifies (the store is his
+ * alone), a second one puts.
+ */
 #include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/uio.h>
 
 #include "recreate_priv.h"
 
-#define RUN_MAX 1024u
+#define RUN_MAX	  128u /* pages: half a MiB stays in a cache */
+#define NR_SLOTS  8u
+#define ALONE_MAX 2048u /* an image of so few pages is filled by one thread */
 
-static int stray(struct build *b, uint64_t page)
-{
-	wppi_note(&b->r.notes, WPP_NOTE_ERROR, "image", "the page at 0x%llx belongs to no mapping",
-		  (unsigned long long)(page * PAGE));
-	return WPP_ECORRUPT;
-}
+struct slot {
+	struct wpp_run run;
+	uint8_t *buf;
+};
+
+struct fill {
+	struct build *b;
+	struct slot slot[NR_SLOTS];
+	uint8_t *buffers;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	unsigned int nr_read, nr_put; /* runs, ever */
+	bool last;		      /* no more will be read */
+	int err;		      /* of putting; the first one */
+	uint64_t err_addr;
+};
 
 /* The vdso's code is in the image for the case that another kernel runs. */
 static bool is_wanted(const struct build *b, const struct mapping *m)
@@ -24,38 +41,84 @@ static bool is_wanted(const struct build *b, const struct mapping *m)
 	       (b->vdso.mode == VDSO_PATCH && m->start == b->vdso.rec.vdso);
 }
 
-static int put(struct build *b, uint64_t addr, void *buf, uint64_t len)
-{
-	struct iovec mine = { buf, len };
-	struct iovec theirs = { (void *)(uintptr_t)addr, len };
-	ssize_t n = process_vm_writev(b->pid, &mine, 1, &theirs, 1, 0);
-	int err = n < 0 ? -errno : -EFAULT;
-
-	if (n == (ssize_t)len)
-		return 0;
-	wppi_note(&b->r.notes, WPP_NOTE_ERROR, "recreate", "memory at 0x%llx can't be filled: %s",
-		  (unsigned long long)addr, strerror(-err));
-	return err;
-}
-
 /* A run may cross from one mapping into the next. */
-static int put_run(struct build *b, const struct wpp_run *run, uint8_t *buf)
+static int put_run(struct fill *f, const struct slot *s)
 {
-	uint64_t addr = run->page * PAGE, end = addr + run->nr * PAGE;
+	uint64_t addr = s->run.page * PAGE, end = addr + s->run.nr * PAGE;
+	const uint8_t *buf = s->buf;
 	int err = 0;
 
 	while (!err && addr < end) {
-		const struct mapping *m = wppi_mapping_at(b, addr);
+		struct mapping *m = wppi_mapping_at(f->b, addr);
 		uint64_t stop;
 
+		f->err_addr = addr;
 		if (!m || (m->flags & MAP_SHARED))
-			return stray(b, addr / PAGE);
+			return WPP_ECORRUPT;
 		stop = m->end < end ? m->end : end;
-		if (is_wanted(b, m))
-			err = put(b, addr, buf + (addr - run->page * PAGE), stop - addr);
+		if (is_wanted(f->b, m))
+			err = wppi_put(f->b, m, addr, buf, stop - addr);
+		buf += stop - addr;
 		addr = stop;
 	}
 	return err;
+}
+
+/* ---- The second thread ---- */
+
+static struct slot *next_to_put(struct fill *f)
+{
+	struct slot *s = NULL;
+
+	pthread_mutex_lock(&f->lock);
+	while (f->nr_put == f->nr_read && !f->last)
+		pthread_cond_wait(&f->changed, &f->lock);
+	if (f->nr_put != f->nr_read)
+		s = &f->slot[f->nr_put % NR_SLOTS];
+	pthread_mutex_unlock(&f->lock);
+	return s;
+}
+
+static void did_put(struct fill *f, int err)
+{
+	pthread_mutex_lock(&f->lock);
+	f->nr_put++;
+	if (!f->err)
+		f->err = err;
+	pthread_cond_signal(&f->changed);
+	pthread_mutex_unlock(&f->lock);
+}
+
+static void *put_all(void *arg)
+{
+	struct fill *f = arg;
+	struct slot *s;
+
+	while ((s = next_to_put(f)))
+		did_put(f, f->err ? f->err : put_run(f, s));
+	return NULL;
+}
+
+/* ---- The caller's thread ---- */
+
+static struct slot *next_to_read(struct fill *f, int *err)
+{
+	pthread_mutex_lock(&f->lock);
+	while (f->nr_read - f->nr_put == NR_SLOTS)
+		pthread_cond_wait(&f->changed, &f->lock);
+	*err = f->err;
+	pthread_mutex_unlock(&f->lock);
+	return &f->slot[f->nr_read % NR_SLOTS];
+}
+
+static void did_read(struct fill *f, bool last)
+{
+	pthread_mutex_lock(&f->lock);
+	f->last = last;
+	if (!last)
+		f->nr_read++;
+	pthread_cond_signal(&f->changed);
+	pthread_mutex_unlock(&f->lock);
 }
 
 static void progress(struct build *b)
@@ -66,25 +129,104 @@ static void progress(struct build *b)
 		report->progress(report->arg, b->nr_pages, b->generation.nr_pages);
 }
 
-int wppi_memory_fill(struct build *b)
+static int read_one(struct fill *f, struct slot *s, uint64_t *page)
 {
-	uint8_t *buf = aligned_alloc(PAGE, RUN_MAX * PAGE);
-	struct wpp_run run = { 0 };
+	struct build *b = f->b;
+	int err = wpp_reader_next(b->r.reader, b->mm_space, *page, RUN_MAX, &s->run);
+
+	if (!err)
+		err = wppi_run_read(b, &s->run, s->buf);
+	if (err)
+		return err;
+	b->nr_pages += s->run.nr;
+	*page = s->run.page + s->run.nr;
+	progress(b);
+	return 0;
+}
+
+static int read_all(struct fill *f, bool alone)
+{
 	uint64_t page = 0;
-	int err = buf ? 0 : WPP_ENOMEM;
+	int err = 0;
 
 	while (!err) {
-		err = wpp_reader_next(b->r.reader, b->mm_space, page, RUN_MAX, &run);
+		struct slot *s = next_to_read(f, &err);
+
 		if (!err)
-			err = wppi_run_read(b, &run, buf);
-		if (!err)
-			err = put_run(b, &run, buf);
-		if (err)
-			break;
-		b->nr_pages += run.nr;
-		page = run.page + run.nr;
-		progress(b);
+			err = read_one(f, s, &page);
+		if (!err && alone)
+			err = f->err = put_run(f, s);
+		else if (!err)
+			did_read(f, false);
 	}
-	free(buf);
+	did_read(f, true);
 	return err == WPP_ENOENT ? 0 : err;
+}
+
+static int start_thread(struct fill *f, pthread_t *thread)
+{
+	sigset_t all, before;
+	int err;
+
+	sigfillset(&all); /* signals are the caller's */
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	err = pthread_create(thread, NULL, put_all, f);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return err;
+}
+
+static int run(struct fill *f)
+{
+	bool alone = f->b->generation.nr_pages <= ALONE_MAX;
+	pthread_t thread;
+	int err;
+
+	if (!alone && start_thread(f, &thread))
+		alone = true;
+	err = read_all(f, alone);
+	if (!alone)
+		pthread_join(thread, NULL);
+	return err ? err : f->err;
+}
+
+static int allocate(struct fill *f)
+{
+	const size_t len = RUN_MAX * PAGE;
+
+	f->buffers = mmap(NULL, NR_SLOTS * len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			  -1, 0);
+	if (f->buffers == MAP_FAILED)
+		return WPP_ENOMEM;
+	for (unsigned int i = 0; i < NR_SLOTS; i++)
+		f->slot[i].buf = f->buffers + i * len;
+	return 0;
+}
+
+static void explain(struct fill *f, int err)
+{
+	if (f->err_addr && err == WPP_ECORRUPT && err == f->err)
+		wppi_note(&f->b->r.notes, WPP_NOTE_ERROR, "image",
+			  "the page at 0x%llx belongs to no mapping",
+			  (unsigned long long)f->err_addr);
+	else if (err && err == f->err)
+		wppi_note(&f->b->r.notes, WPP_NOTE_ERROR, "recreate",
+			  "memory at 0x%llx can't be filled: %s", (unsigned long long)f->err_addr,
+			  strerror(-err));
+}
+
+int wppi_memory_fill(struct build *b)
+{
+	struct fill f = { .b = b,
+			  .lock = PTHREAD_MUTEX_INITIALIZER,
+			  .changed = PTHREAD_COND_INITIALIZER };
+	int err = allocate(&f);
+
+	if (err)
+		return err;
+	err = wppi_put_begin(b);
+	if (!err)
+		err = run(&f);
+	explain(&f, err);
+	munmap(f.buffers, (size_t)NR_SLOTS * RUN_MAX * PAGE);
+	return err ? err : wppi_put_end(b);
 }

@@ -27,8 +27,9 @@ struct mapping {
 	uint32_t kind;	/* enum wpp_region_kind */
 	uint32_t flags; /* for mmap() */
 	int prot;
-	int file;    /* index, -1: none */
-	bool filled; /* has pages of its own in the image */
+	int file;		/* index, -1: none */
+	bool filled;		/* has pages of its own in the image */
+	bool tried, registered; /* with userfaultfd, while it is filled */
 };
 
 /* A thread of the new process. */
@@ -90,6 +91,7 @@ struct build {
 	struct script_area area;
 	struct script s; /* being built */
 	struct vdso vdso;
+	int uffd, remote_uffd; /* userfaultfd of the new process: ours, its number there; -1 */
 	uint64_t nr_pages;
 	uint64_t read_ns; /* spent in reading and verifying */
 };
@@ -164,6 +166,12 @@ int wppi_memory_finish(struct build *b);
 
 /* ---- recreate_fill.c ---- */
 int wppi_memory_fill(struct build *b);
+
+/* ---- recreate_put.c ---- */
+int wppi_put_begin(struct build *b);
+/* Bytes of whole pages that lie in one mapping. May run on another thread than the tracer's. */
+int wppi_put(struct build *b, struct mapping *m, uint64_t addr, const uint8_t *buf, uint64_t len);
+int wppi_put_end(struct build *b);
 
 /* ---- recreate_threads.c ---- */
 int wppi_threads_prepare(struct build *b);
