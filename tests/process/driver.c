@@ -3,12 +3,13 @@
  * Runs a self-checking program through persist, SIGKILL and recreate, twice, and has it check
  * itself after each.
  *
- *   driver [--continue] [--reboot] [--stopped] [--allow NAME]... [--refused NAME] [--plain] PROGRAM
- * [ARG]...
+ *   driver [--continue] [--reboot] [--stopped] [--unprivileged] [--allow NAME]... [--refused NAME]
+ * [--plain] PROGRAM [ARG]...
  *
  * --continue      persist it first without killing: it runs on and checks itself
  * --reboot        recreate it where the clocks stand at less than when it was persisted
  * --stopped       persist it while it is stopped by SIGSTOP: it has to stay so
+ * --unprivileged  as nobody, with CAP_CHECKPOINT_RESTORE alone
  * --allow NAME    persist with this loss allowed
  * --refused NAME  persist has to refuse it with this name and leave it unharmed
  * --plain         only start it and let it check itself, twice
@@ -28,6 +29,7 @@
 #include <wpp/error.h>
 
 #include "image.h"
+#include "privileges.h"
 #include "subject.h"
 
 #ifndef CLONE_NEWTIME
@@ -36,7 +38,7 @@
 #define BOOT_CLOCK 100 /* what CLOCK_MONOTONIC shows after the "reboot", in seconds */
 
 struct options {
-	bool go_on, reboot, plain, stopped;
+	bool go_on, reboot, plain, stopped, unprivileged;
 	const char *refused;
 };
 
@@ -157,13 +159,10 @@ static void run_plain(char *const argv[])
 static void parse(int argc, char **argv, struct options *o, struct image *im)
 {
 	static const struct option longs[] = {
-		{ "continue", no_argument, NULL, 'c' },
-		{ "reboot", no_argument, NULL, 'b' },
-		{ "allow", required_argument, NULL, 'a' },
-		{ "plain", no_argument, NULL, 'p' },
-		{ "refused", required_argument, NULL, 'r' },
-		{ "stopped", no_argument, NULL, 's' },
-		{ 0 },
+		{ "continue", no_argument, NULL, 'c' },	     { "reboot", no_argument, NULL, 'b' },
+		{ "allow", required_argument, NULL, 'a' },   { "plain", no_argument, NULL, 'p' },
+		{ "refused", required_argument, NULL, 'r' }, { "stopped", no_argument, NULL, 's' },
+		{ "unprivileged", no_argument, NULL, 'u' },  { 0 },
 	};
 	size_t nr_allow = 0;
 	int c;
@@ -175,6 +174,8 @@ static void parse(int argc, char **argv, struct options *o, struct image *im)
 			o->reboot = true;
 		else if (c == 's')
 			o->stopped = true;
+		else if (c == 'u')
+			o->unprivileged = true;
 		else if (c == 'p')
 			o->plain = true;
 		else if (c == 'r')
@@ -205,6 +206,8 @@ int main(int argc, char **argv)
 		run_plain(argv + optind);
 		return 0;
 	}
+	if (options.unprivileged)
+		privileges_drop(argv[optind]);
 	unable = image_unable();
 	if (unable) {
 		printf("skipped: %s\n", unable);
