@@ -74,16 +74,22 @@ static inline void bed_free(struct bed *bed)
 	free(bed);
 }
 
-/* A page that no other @tag gives. */
+static inline void fill_le32(uint8_t *to, uint32_t v)
+{
+	for (int i = 0; i < 4; i++)
+		to[i] = (uint8_t)(v >> 8 * i);
+}
+
+/* A page that no other @tag gives, the same on every machine. */
 static inline void fill(uint8_t *page, uint32_t tag)
 {
 	uint32_t v = tag * 2654435761u + 12345;
 
 	for (uint32_t i = 0; i < 4096; i += 4) {
-		memcpy(page + i, &v, 4);
+		fill_le32(page + i, v);
 		v = v * 1664525u + 1013904223u;
 	}
-	memcpy(page, &tag, 4);
+	fill_le32(page, tag);
 }
 
 #endif
