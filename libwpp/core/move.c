@@ -34,8 +34,11 @@ static void move_done(struct wpp_io *io, int err)
 	struct wppi_move *mv = io->owner;
 	struct wppi_moves *set = mv->set;
 
-	if (err)
+	if (mv->wait)
+		*mv->wait = (struct wppi_wait){ .done = true, .err = err };
+	else if (err)
 		note_error(set, io, err);
+	mv->wait = NULL;
 	mv->next_free = set->free;
 	set->free = mv;
 	set->in_flight--;
@@ -126,6 +129,43 @@ int wppi_moves_add(struct wppi_moves *set, uint32_t op, uint32_t place, void *bu
 	}
 	set->len += WPP_PAGE_SIZE;
 	return set->len >= set->best ? wppi_moves_push(set) : 0;
+}
+
+int wppi_moves_read(struct wppi_moves *set, uint64_t off, void *buf, uint32_t len,
+		    struct wppi_wait *wait)
+{
+	struct wppi_move *mv;
+	int err;
+
+	*wait = (struct wppi_wait){ .done = false };
+	err = take_move(set, &mv);
+	if (err) {
+		*wait = (struct wppi_wait){ .done = true, .err = err };
+		return err;
+	}
+	mv->wait = wait;
+	return start(set, mv, WPP_IO_READ, off, buf, len);
+}
+
+/* The medium is lost: should done() come after all, @wait is not there any more. */
+static void forget_wait(struct wppi_moves *set, const struct wppi_wait *wait)
+{
+	for (uint32_t i = 0; i < set->nr; i++)
+		if (set->move[i].wait == wait)
+			set->move[i].wait = NULL;
+}
+
+int wppi_moves_wait(struct wppi_moves *set, const struct wppi_wait *wait)
+{
+	while (!wait->done) {
+		int lost = reap(set);
+
+		if (lost && !wait->done) {
+			forget_wait(set, wait);
+			return lost;
+		}
+	}
+	return wait->err;
 }
 
 int wppi_moves_bounce(struct wppi_moves *set, struct wppi_move **out)

@@ -12,8 +12,15 @@
 
 struct wppi_moves;
 
+/* For who wants to know of one move, not of all. */
+struct wppi_wait {
+	bool done;
+	int err;
+};
+
 struct wppi_move {
 	struct wpp_io io;
+	struct wppi_wait *wait; /* may be NULL */
 	struct wppi_moves *set;
 	struct wppi_move *next_free;
 	uint8_t *bounce; /* [4096], this move's own */
@@ -42,6 +49,11 @@ int wppi_moves_add(struct wppi_moves *set, uint32_t op, uint32_t place, void *bu
 
 /* Start the move under construction. */
 int wppi_moves_push(struct wppi_moves *set);
+
+/* Read [@off, @off + @len) into @buf; wppi_moves_wait() tells how it went, and no other call. */
+int wppi_moves_read(struct wppi_moves *set, uint64_t off, void *buf, uint32_t len,
+		    struct wppi_wait *wait);
+int wppi_moves_wait(struct wppi_moves *set, const struct wppi_wait *wait);
 
 /* A free move whose bounce block the caller fills and then writes to @place. */
 int wppi_moves_bounce(struct wppi_moves *set, struct wppi_move **out);

@@ -266,42 +266,74 @@ static bool run_ok(const struct wpp_reader *r, const struct wpp_run *run)
 	       place < sec->end && run->nr <= sec->end - place;
 }
 
-static int read_pages(struct wpp_reader *r, const struct wpp_run *run, uint32_t first, uint32_t nr,
-		      uint8_t *buf, struct wpp_diag *diag)
-{
-	struct wppi_moves *moves = &r->st->moves;
-	uint32_t place = (uint32_t)(run->off >> WPP_PAGE_SHIFT) + first;
-	int err = 0, settled;
+/* A run is read in parts of the medium's best length, some of them ahead of the check. */
+#define AHEAD_MAX 8u
 
-	for (uint32_t i = 0; i < nr && !err; i++)
-		err = wppi_moves_add(moves, WPP_IO_READ, place + i,
-				     buf + (size_t)i * WPP_PAGE_SIZE);
-	settled = wppi_moves_settle_reads(moves);
-	if (settled)
-		wppi_diag_page(diag, "page", moves->read_err_off, 0, 0, run->space, ~0ull);
-	return err ? err : settled;
+struct parts {
+	struct wpp_reader *r;
+	const struct wpp_run *run;
+	uint8_t *buf;
+	uint32_t part; /* pages */
+	uint32_t ahead;
+	struct wppi_wait wait[AHEAD_MAX];
+};
+
+static uint32_t part_len(const struct parts *ps, uint32_t first)
+{
+	return ps->run->nr - first < ps->part ? ps->run->nr - first : ps->part;
+}
+
+static struct wppi_wait *part_wait(struct parts *ps, uint32_t first)
+{
+	return &ps->wait[first / ps->part % ps->ahead];
+}
+
+static void part_start(struct parts *ps, uint32_t first)
+{
+	/* An error is told by part_finish(). */
+	int err = wppi_moves_read(&ps->r->st->moves, ps->run->off + wppi_off(first),
+				  ps->buf + (size_t)first * WPP_PAGE_SIZE,
+				  part_len(ps, first) << WPP_PAGE_SHIFT, part_wait(ps, first));
+
+	(void)err;
+}
+
+static int part_finish(struct parts *ps, uint32_t first, struct wpp_diag *diag)
+{
+	int err = wppi_moves_wait(&ps->r->st->moves, part_wait(ps, first));
+
+	if (err) {
+		wppi_diag_page(diag, "page", ps->run->off + wppi_off(first), 0, 0, ps->run->space,
+			       ps->run->page + first);
+		return err;
+	}
+	return check_pages(ps->r, ps->run, first, part_len(ps, first),
+			   ps->buf + (size_t)first * WPP_PAGE_SIZE, diag);
 }
 
 int wpp_reader_read(struct wpp_reader *r, const struct wpp_run *run, void *buf,
 		    struct wpp_diag *diag)
 {
-	/* As much as keeps the queue full; checked while it is still in the cache. */
-	uint32_t chunk = r->st->moves.best / WPP_PAGE_SIZE * r->st->moves.nr;
+	const struct wppi_moves *moves = &r->st->moves;
+	struct parts ps = { .r = r, .run = run, .buf = buf };
+	uint64_t next = 0;
+	int err = 0;
 
 	clear_diag(diag);
 	if (!run_ok(r, run) || (uintptr_t)buf & (r->st->medium.buf_align - 1))
 		return WPP_EINVAL;
-	for (uint32_t i = 0; i < run->nr; i += chunk) {
-		uint32_t nr = run->nr - i < chunk ? run->nr - i : chunk;
-		uint8_t *to = (uint8_t *)buf + (size_t)i * WPP_PAGE_SIZE;
-		int err = read_pages(r, run, i, nr, to, diag);
-
+	ps.part = moves->best >> WPP_PAGE_SHIFT;
+	ps.ahead = moves->nr < AHEAD_MAX ? moves->nr : AHEAD_MAX;
+	for (uint64_t at = 0; at < next || (at < run->nr && !err); at += ps.part) {
+		for (; next < run->nr && next < at + (uint64_t)ps.part * ps.ahead && !err;
+		     next += ps.part)
+			part_start(&ps, (uint32_t)next);
 		if (!err)
-			err = check_pages(r, run, i, nr, to, diag);
-		if (err)
-			return err;
+			err = part_finish(&ps, (uint32_t)at, diag);
+		else if (wppi_moves_wait(&r->st->moves, part_wait(&ps, (uint32_t)at)))
+			continue; /* the first error counts, but no move may outlive the call */
 	}
-	return 0;
+	return err;
 }
 
 /* Part of one page of a stream, through the reader's own page. */

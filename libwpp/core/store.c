@@ -39,20 +39,22 @@ static uint32_t medium_blocks(const struct wpp_geometry *geo)
 
 /*
  * Tables: one leaf for each 512 pages, a quarter more for sparse address spaces
- * and inner tables, and a bit for each space. Never fewer than the commit slots,
- * whose blocks are read into the same memory.
+ * and inner tables, and some for each space; without a limit on pages, half of
+ * what fits the medium, because two generations must. Never fewer than the commit
+ * slots, whose blocks are read into the same memory.
  */
 static uint32_t tables_for(const struct wpp_geometry *geo, const struct wpp_store_cfg *cfg,
 			   uint32_t max_spaces)
 {
 	uint64_t pages = geo->size[WPP_SEC_PAGES] >> WPP_PAGE_SHIFT;
-	uint64_t stream =
-		(geo->size[WPP_SEC_METADATA] + geo->size[WPP_SEC_REGIONS]) >> WPP_PAGE_SHIFT;
+	uint64_t half = geo->size[WPP_SEC_MAPPINGS] >> (WPP_PAGE_SHIFT + 1);
+	uint64_t nr = (geo->size[WPP_SEC_METADATA] + geo->size[WPP_SEC_REGIONS]) >>
+		      (WPP_PAGE_SHIFT + WPPF_TABLE_SHIFT);
 
 	if (cfg->max_pages && cfg->max_pages < pages)
 		pages = cfg->max_pages;
-	return (uint32_t)((pages >> 9) + (pages >> 11) + (stream >> 9) + 24ull * max_spaces +
-			  WPPF_SLOTS_MAX);
+	nr += (pages >> 9) + (pages >> 11) + 24ull * max_spaces + WPPF_SLOTS_MAX;
+	return (uint32_t)(!cfg->max_pages && half > nr ? half : nr);
 }
 
 static void size_up(struct sizes *sz, const struct wpp_geometry *geo, const struct wpp_medium *m,

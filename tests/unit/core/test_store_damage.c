@@ -119,14 +119,19 @@ static void save(struct bed *bed, uint32_t tag)
 }
 
 /* Generations 1 and 2, closed. */
-static struct bed *two_generations(void)
+static struct bed *two_generations_at(uint32_t queue_depth)
 {
-	struct bed *bed = bed_new(SIZE, 1, 0);
+	struct bed *bed = bed_new(SIZE, queue_depth, 0);
 
 	save(bed, 1);
 	save(bed, 2);
 	bed_close(bed);
 	return bed;
+}
+
+static struct bed *two_generations(void)
+{
+	return two_generations_at(1);
 }
 
 static void assert_newest(struct bed *bed, uint64_t generation, uint32_t nr)
@@ -628,13 +633,12 @@ static int scenario(struct bed *bed, uint32_t *acked)
 }
 
 /* The n-th move fails, for every n: an error is reported, nothing acknowledged is lost. */
-static void every_move_fails_once(void **state)
+static void fail_every_move(uint32_t queue_depth)
 {
 	bool failed = true;
 
-	(void)state;
 	for (uint64_t n = 1; failed; n++) {
-		struct bed *bed = two_generations();
+		struct bed *bed = two_generations_at(queue_depth);
 		uint32_t acked = 2;
 		struct wpp_writer *w;
 		int err = bed_open(bed);
@@ -653,6 +657,47 @@ static void every_move_fails_once(void **state)
 		}
 		bed_reopen(bed);
 		assert_reads(bed, acked, 0);
+		bed_free(bed);
+	}
+}
+
+static void every_move_fails_once(void **state)
+{
+	(void)state;
+	fail_every_move(1);
+	fail_every_move(8);
+}
+
+/* A run is read in parts, some ahead: the failing one is named, the others leave nothing behind. */
+static void every_read_of_a_run_fails_once(void **state)
+{
+	static const uint32_t depth[] = { 1, 2, 8 };
+
+	(void)state;
+	for (uint32_t d = 0; d < 3; d++) {
+		struct bed *bed = bed_new(SIZE, depth[d], 0);
+		bool failed = true;
+		struct wpp_reader *r;
+		struct wpp_run run;
+
+		save(bed, 1);
+		assert_int_equal(wpp_reader_open(bed->st, "a", 0, &r, NULL), 0);
+		assert_int_equal(wpp_reader_next(r, 2, 0, SPAN, &run), 0);
+		assert_int_equal(run.nr, SPAN);
+		for (uint64_t n = 1; failed; n++) {
+			int err;
+
+			bed->ram->moves = 0;
+			bed->ram->fail_at = n;
+			err = wpp_reader_read(r, &run, bed->buf, &bed->diag);
+			failed = bed->ram->moves >= n;
+			bed->ram->fail_at = 0;
+			assert_int_equal(err, failed ? WPP_EIO : 0);
+			assert_int_equal(bed->ram->nr_queue, 0);
+			if (failed)
+				assert_non_null(bed->diag.what);
+		}
+		wpp_reader_close(r);
 		bed_free(bed);
 	}
 }
@@ -715,6 +760,7 @@ int main(void)
 		cmocka_unit_test(record_twice),
 		cmocka_unit_test(life_after_a_fallback),
 		cmocka_unit_test(every_move_fails_once),
+		cmocka_unit_test(every_read_of_a_run_fails_once),
 		cmocka_unit_test(every_read_of_open_fails_once),
 	};
 
