@@ -32,7 +32,7 @@
 
 #define NR_MUTATIONS 60
 
-static char *counter, *vdso;
+static char *counter, *vdso, *timers;
 static struct image image;
 static struct subject subject;
 
@@ -222,7 +222,7 @@ static uint32_t next_random(uint32_t below)
 	return (uint32_t)(((uint64_t)seed * below) >> 32);
 }
 
-/* Words of a region record: addresses, lengths, kinds. Some are refused, some do no harm. */
+/* A word of a record: an address, length, kind, id. Some are refused, some do no harm. */
 static void mutate(uint8_t *stream, size_t len)
 {
 	static const uint64_t values[] = { 0, 1, 0xfff, 0x1000, 1ull << 47, ~0ull, ~0xfffull };
@@ -241,20 +241,19 @@ static void mutate(uint8_t *stream, size_t len)
 	       sizeof(value));
 }
 
-/* Whatever the regions say: an error and no process, or a process; never harm to us. */
-static void test_regions_mutated(void **state)
+/* Whatever the records say: an error and no process, or a process; never harm to us. */
+static void mutate_stream(char *program, enum wpp_stream which, unsigned int least)
 {
 	unsigned int refused = 0;
 
-	(void)state;
-	persisted(counter);
+	persisted(program);
 	for (int i = 0; i < NR_MUTATIONS; i++) {
 		struct wpp_media *media = image_open(&image, 0);
 		size_t len;
-		uint8_t *good = read_stream(media, WPP_STREAM_REGIONS, &len);
+		uint8_t *good = read_stream(media, which, &len);
 
 		wpp_media_close(media);
-		tamper_with(WPP_STREAM_REGIONS, mutate);
+		tamper_with(which, mutate);
 		if (recreate() == 0)
 			kill(subject.pid, SIGKILL);
 		else
@@ -262,14 +261,26 @@ static void test_regions_mutated(void **state)
 		while (waitpid(-1, NULL, __WALL) > 0)
 			;
 		media = image_open(&image, 0);
-		write_stream(media, WPP_STREAM_REGIONS, good, len);
+		write_stream(media, which, good, len);
 		wpp_media_close(media);
 		free(good);
 	}
-	assert_true(refused > NR_MUTATIONS / 8);
+	assert_true(refused >= least);
 	assert_int_equal(recreate(), 0);
 	subject_check(&subject);
 	finish();
+}
+
+static void test_regions_mutated(void **state)
+{
+	(void)state;
+	mutate_stream(counter, WPP_STREAM_REGIONS, NR_MUTATIONS / 8);
+}
+
+static void test_attributes_mutated(void **state)
+{
+	(void)state;
+	mutate_stream(timers, WPP_STREAM_PCB, NR_MUTATIONS / 16);
 }
 
 int main(int argc, char **argv)
@@ -280,12 +291,14 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_vdso_of_another_kernel),
 		cmocka_unit_test(test_lesser_processor),
 		cmocka_unit_test(test_regions_mutated),
+		cmocka_unit_test(test_attributes_mutated),
 	};
 
-	if (argc != 3)
+	if (argc != 4)
 		return 2;
 	counter = argv[1];
 	vdso = argv[2];
+	timers = argv[3];
 	if (image_unable()) {
 		printf("skipped: %s\n", image_unable());
 		return EXIT_SKIP;
