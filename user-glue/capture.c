@@ -34,6 +34,7 @@ static int capture_init(struct capture *c, pid_t pid, const struct wpp_persist *
 	if (how) {
 		c->notes.report = how->report;
 		c->notes.allow_lossy = how->allow_lossy;
+		c->no_sync = how->flags & WPP_PERSIST_NO_SYNC;
 	}
 	c->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (c->pidfd >= 0)
@@ -71,7 +72,7 @@ static int open_memory(struct capture *c)
 	return c->mem < 0 ? -errno : 0;
 }
 
-static int refused(const struct capture *c)
+static int refused(struct capture *c)
 {
 	return c->notes.nr_refused ? WPP_EREFUSED : 0;
 }
@@ -154,29 +155,46 @@ static int collect(struct capture *c)
 
 /* ---- Persist ---- */
 
-static int save_frozen(struct capture *c, struct wpp_writer *w, uint32_t flags,
-		       struct wpp_persisted *done)
+static int sync_files(struct capture *c)
 {
-	uint64_t start;
-	int err;
+	uint64_t start = wppi_now_ns(CLOCK_MONOTONIC);
+	int err = c->no_sync ? 0 : wppi_files_sync(c);
 
-	err = open_memory(c);
-	if (!err)
-		err = wppi_threads_read(c);
-	if (!err)
-		err = wppi_memory_refresh(c);
-	if (!err)
-		err = wppi_check_frozen(c);
-	if (!err)
-		err = refused(c);
-	start = wppi_now_ns(CLOCK_MONOTONIC);
-	if (!err && !(flags & WPP_PERSIST_NO_SYNC))
-		err = wppi_files_sync(c);
-	done->sync_ns = wppi_now_ns(CLOCK_MONOTONIC) - start;
-	if (!err)
-		err = collect(c);
-	if (!err)
-		err = wpp_writer_stream(w, WPP_STREAM_PCB, c->pcb.data, c->pcb.len);
+	c->sync_ns = wppi_now_ns(CLOCK_MONOTONIC) - start;
+	return err;
+}
+
+/* What is done to a frozen process before its pages are copied. */
+static const struct {
+	const char *what;
+	int (*run)(struct capture *c);
+} steps[] = {
+	{ "open its memory", open_memory },
+	{ "read its registers", wppi_threads_read },
+	{ "list its mappings", wppi_memory_refresh },
+	{ "look at its threads", wppi_check_frozen },
+	{ "do without what was refused", refused },
+	{ "make its files durable", sync_files },
+	{ "collect its state", collect },
+};
+
+static int note_failure(struct capture *c, const char *what, int err)
+{
+	if (err && err != WPP_EREFUSED)
+		wppi_note(&c->notes, WPP_NOTE_ERROR, "persist", "can't %s: %s", what,
+			  err > -4096 ? strerror(-err) : wpp_strerror(err));
+	return err;
+}
+
+static int save_frozen(struct capture *c, struct wpp_writer *w, struct wpp_persisted *done)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < sizeof(steps) / sizeof(steps[0]); i++)
+		err = note_failure(c, steps[i].what, steps[i].run(c));
+	if (err)
+		return err;
+	err = wpp_writer_stream(w, WPP_STREAM_PCB, c->pcb.data, c->pcb.len);
 	if (!err)
 		err = wpp_writer_stream(w, WPP_STREAM_REGIONS, c->regions.data, c->regions.len);
 	if (!err)
@@ -184,7 +202,8 @@ static int save_frozen(struct capture *c, struct wpp_writer *w, uint32_t flags,
 	done->nr_written = done->nr_pages;
 	done->nr_regions = c->vmas.nr;
 	done->nr_threads = c->nr_threads;
-	return err;
+	done->sync_ns = c->sync_ns;
+	return note_failure(c, "save it", err);
 }
 
 /*
@@ -199,7 +218,7 @@ static int freeze_and_save(struct capture *c, struct wpp_writer *w, uint32_t fla
 	int err = wppi_freeze(c);
 
 	if (!err)
-		err = save_frozen(c, w, flags, done);
+		err = save_frozen(c, w, done);
 	if (err || !kill)
 		wppi_thaw(c);
 	done->frozen_ns = wppi_now_ns(CLOCK_MONOTONIC) - start;

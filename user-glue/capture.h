@@ -28,6 +28,7 @@ enum vma_trait {
 	VMA_DEVICE = 1u << 1, /* memory of a device */
 	VMA_SHADOW_STACK = 1u << 2,
 	VMA_USERFAULT = 1u << 3, /* registered with a userfaultfd */
+	VMA_GUARDED = 1u << 4,	 /* has pages of MADV_GUARD_INSTALL */
 };
 
 /* A mapping, as /proc/PID/maps and smaps tell. */
@@ -65,6 +66,8 @@ struct capture {
 	int pidfd;
 	int mem; /* /proc/PID/mem, read and write */
 	struct notes notes;
+	bool no_sync;
+	uint64_t sync_ns;
 	struct buf pcb;	    /* WPP_STREAM_PCB */
 	struct buf regions; /* WPP_STREAM_REGIONS */
 	struct thread *threads;

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "capture.h"
+#include "pages.h"
 
 #define TMPFS_MAGIC 0x01021994
 #define RAMFS_MAGIC 0x858458f6
@@ -300,6 +301,24 @@ static void record_region(struct capture *c, const struct vma *v)
 	WPPI_REC(&c->regions, REGION, c->pid, v->start, &rec, v->path, strlen(v->path));
 }
 
+/* Inaccessible pages are of the page tables, not of the mapping: they have records of their own. */
+static int record_guards(struct capture *c, const struct vma *v)
+{
+	struct runs runs = { 0 };
+	int err = wppi_guards_of(c, v, &runs);
+
+	for (size_t i = 0; !err && i < runs.nr; i++) {
+		struct wpp_rec_guard rec = {
+			.start = runs.v[i].first * WPP_PAGE_SIZE,
+			.len = runs.v[i].nr * WPP_PAGE_SIZE,
+		};
+
+		WPPI_REC(&c->pcb, GUARD, c->pid, rec.start, &rec, NULL, 0);
+	}
+	wppi_runs_free(&runs);
+	return err;
+}
+
 /* Copies the build-id of the vdso in @elf. Its length; 0: none found. */
 static size_t build_id(const uint8_t *elf, size_t len, uint8_t *id, size_t cap)
 {
@@ -412,9 +431,12 @@ static int memory_collect(struct capture *c)
 	if (err)
 		return err;
 	record_vdso(c);
-	for (size_t i = 0; i < c->vmas.nr; i++)
+	for (size_t i = 0; !err && i < c->vmas.nr; i++) {
 		record_region(c, &c->vmas.v[i]);
-	return 0;
+		if (c->vmas.v[i].traits & VMA_GUARDED)
+			err = record_guards(c, &c->vmas.v[i]);
+	}
+	return err;
 }
 
 static void memory_done(struct capture *c)

@@ -25,6 +25,7 @@ struct scan_region {
 #define IS_PRESENT   (1u << 3)
 #define IS_SWAPPED   (1u << 4)
 #define IS_PFNZERO   (1u << 5)
+#define IS_GUARD     (1u << 8)
 
 #define PM_PRESENT (1ull << 63)
 #define PM_SWAPPED (1ull << 62)
@@ -67,8 +68,23 @@ void wppi_runs_free(struct runs *r)
 
 /* ---- Scanning ---- */
 
-/* -ENOTTY: the kernel has no such call. */
-static int scan_ioctl(int fd, uint64_t start, uint64_t end, bool own_only, struct runs *out)
+static int open_pagemap(const struct capture *c)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/pagemap", (int)c->pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+struct wanted {
+	uint64_t inverted, all, any; /* categories; an inverted one must be absent */
+};
+
+/* -ENOTTY: the kernel has no such call; -EINVAL: it does not know a category. */
+static int scan_ioctl(int fd, uint64_t start, uint64_t end, const struct wanted *want,
+		      struct runs *out)
 {
 	struct scan_region vec[SCAN_VEC];
 	struct scan_arg arg = {
@@ -77,9 +93,9 @@ static int scan_ioctl(int fd, uint64_t start, uint64_t end, bool own_only, struc
 		.end = end,
 		.vec = (uint64_t)(uintptr_t)vec,
 		.vec_len = SCAN_VEC,
-		.category_inverted = IS_PFNZERO | (own_only ? IS_FILE : 0),
-		.category_mask = IS_PFNZERO | (own_only ? IS_FILE : 0),
-		.category_anyof_mask = IS_PRESENT | IS_SWAPPED,
+		.category_inverted = want->inverted,
+		.category_mask = want->all,
+		.category_anyof_mask = want->any,
 		.return_mask = IS_PRESENT,
 	};
 	long n;
@@ -121,25 +137,37 @@ static int scan_pagemap(int fd, uint64_t start, uint64_t end, bool own_only, str
 	return err;
 }
 
-int wppi_pages_scan(int pagemap, uint64_t start, uint64_t end, bool own_only, struct runs *out)
+static int scan(int fd, const struct vma *v, struct runs *out)
 {
-	int err = scan_ioctl(pagemap, start, end, own_only, out);
+	bool own_only = v->kind != WPP_REGION_ANON;
+	uint64_t absent =
+		IS_PFNZERO | (own_only ? IS_FILE : 0) | (v->traits & VMA_GUARDED ? IS_GUARD : 0);
+	const struct wanted want = { absent, absent, IS_PRESENT | IS_SWAPPED };
+	int err = scan_ioctl(fd, v->start, v->end, &want, out);
 
 	if (err == -ENOTTY)
-		err = scan_pagemap(pagemap, start, end, own_only, out);
+		err = scan_pagemap(fd, v->start, v->end, own_only, out);
 	return err;
 }
 
-/* The pages of the address space that no file and no memory object holds. */
+int wppi_guards_of(struct capture *c, const struct vma *v, struct runs *out)
+{
+	const struct wanted want = { 0, IS_GUARD, 0 };
+	int fd = open_pagemap(c), err;
+
+	if (fd < 0)
+		return fd;
+	err = scan_ioctl(fd, v->start, v->end, &want, out);
+	close(fd);
+	return err;
+}
+
 int wppi_pages_of_process(struct capture *c, struct runs *out)
 {
-	char path[64];
-	int fd, err = 0;
+	int fd = open_pagemap(c), err = 0;
 
-	snprintf(path, sizeof(path), "/proc/%d/pagemap", (int)c->pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	for (size_t i = 0; !err && i < c->vmas.nr; i++) {
 		const struct vma *v = &c->vmas.v[i];
 
@@ -149,7 +177,7 @@ int wppi_pages_of_process(struct capture *c, struct runs *out)
 					      (v->end - v->start) / WPP_PAGE_SIZE);
 			continue;
 		}
-		err = wppi_pages_scan(fd, v->start, v->end, v->kind != WPP_REGION_ANON, out);
+		err = scan(fd, v, out);
 	}
 	close(fd);
 	return err;

@@ -14,12 +14,11 @@ struct runs {
 	uint64_t nr_pages;
 };
 
-/*
- * Pages with contents in [start, end) of the process behind a /proc/PID/pagemap, added to @out.
- * @own_only: without those that still are the mapped file's.
- */
-int wppi_pages_scan(int pagemap, uint64_t start, uint64_t end, bool own_only, struct runs *out);
+/* Pages of the address space that no file and no memory object holds, added to @out. */
 int wppi_pages_of_process(struct capture *c, struct runs *out);
+/* Pages of a mapping that MADV_GUARD_INSTALL has made inaccessible. */
+int wppi_guards_of(struct capture *c, const struct vma *v, struct runs *out);
+/* Pages of a memory object with data. */
 int wppi_pages_of_object(const struct memobj *o, struct runs *out);
 void wppi_runs_free(struct runs *r);
 

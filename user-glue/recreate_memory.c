@@ -382,9 +382,29 @@ static void protect_one(struct build *b, const struct mapping *m)
 		wppi_script_call(&b->s, SCRIPT_MAY_FAIL, SYS_mseal, m->start, len, 0, 0, 0, 0);
 }
 
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102
+#endif
+
+static int guard_all(struct build *b)
+{
+	struct wpp_rec_guard guard;
+	struct wpp_rec rec;
+	size_t pos = 0;
+	int err = 0;
+
+	while (!err && wppi_recreate_next(&b->r, WPP_REC_GUARD, &pos, &rec) == 0) {
+		WPPI_GET(&rec, &guard);
+		wppi_script_call(&b->s, 0, SYS_madvise, guard.start, guard.len, MADV_GUARD_INSTALL,
+				 0, 0, 0);
+		err = wppi_build_run_full(b, "guarding memory");
+	}
+	return err;
+}
+
 int wppi_memory_protect(struct build *b)
 {
-	int err = 0;
+	int err = guard_all(b);
 
 	for (size_t i = 0; !err && i < b->nr_maps; i++) {
 		if (is_made(b, &b->maps[i]))

@@ -31,6 +31,7 @@ static const struct {
 	{ "pf", 0, 0, VMA_DEVICE },
 	{ "io", 0, 0, VMA_DEVICE },
 	{ "ss", 0, 0, VMA_SHADOW_STACK },
+	{ "gu", 0, 0, VMA_GUARDED },
 	{ "um", 0, 0, VMA_USERFAULT },
 	{ "uw", 0, 0, VMA_USERFAULT },
 	{ "ui", 0, 0, VMA_USERFAULT },

@@ -60,7 +60,8 @@ WPP_BEGIN_DECLS
 	X(0x0047, inotify,   INOTIFY,   "id open file description; a watch; tail: path")             \
 	X(0x0048, sockmsg,   SOCKMSG,   "id open file description; queued message; tail: bytes")     \
 	X(0x0050, memobj,    MEMOBJ,    "id memory object; tail: name")                              \
-	X(0x0060, region,    REGION,    "task pid; id start address; tail: path")
+	X(0x0060, region,    REGION,    "task pid; id start address; tail: path")                    \
+	X(0x0061, guard,     GUARD,     "task pid; id start address; pages of MADV_GUARD_INSTALL")
 
 /* Fields of each type, 8 bytes each: F(name, format), format one of D (decimal), H (hex). */
 #define WPP_FIELDS_machine(F)                                                                        \
@@ -122,6 +123,7 @@ WPP_BEGIN_DECLS
 #define WPP_FIELDS_region(F)                                                                         \
 	F(start, H) F(len, D) F(prot, H) F(flags, H) F(kind, D) F(file_off, D) F(dev, H) F(ino, D)   \
 	F(size, D) F(mtime_ns, D) F(object, D) F(object_off, D) F(advice, H) F(aux, H)
+#define WPP_FIELDS_guard(F) F(start, H) F(len, D)
 /* clang-format on */
 
 enum wpp_rec_code {
