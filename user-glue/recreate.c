@@ -86,6 +86,8 @@ static int build(struct build *b)
 	int err = wppi_process_start(b);
 
 	if (!err)
+		err = wppi_threads_check_free(b);
+	if (!err)
 		err = take_over(b);
 	if (!err)
 		err = wppi_memory_replace(b);
@@ -120,14 +122,14 @@ static void destroy(struct build *b)
 		;
 }
 
-static void release(struct build *b)
+static void release(struct build *b, bool failed)
 {
 	wppi_script_free(&b->s);
 	if (b->peer >= 0)
 		close(b->peer);
 	if (b->uffd >= 0)
 		close(b->uffd);
-	wppi_objects_free(b);
+	wppi_objects_free(b, failed);
 	wppi_regions_free(b);
 	wppi_image_close(b);
 	wppi_buf_free(&b->r.notes.lossy);
@@ -179,7 +181,7 @@ int wpp_process_recreate(struct wpp_store *st, const char *image, const struct w
 		destroy(b);
 	else if (done)
 		tell(b, started, done);
-	release(b);
+	release(b, err != 0);
 	free(b);
 	return err;
 }

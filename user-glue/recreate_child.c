@@ -14,6 +14,7 @@
 #include "recreate_priv.h"
 
 #define TEXT_MAX 960
+#define FD_MAX	 (1u << 20) /* above the kernel's default limit, fs.nr_open */
 
 int wppi_child_fail(struct recreate *r, int err, const char *fmt, ...)
 {
@@ -59,24 +60,25 @@ static void wait_go(int sock)
 
 /* ---- Descriptors ---- */
 
-static bool image_uses(const struct recreate *r, uint64_t fd)
+/* Which numbers the image uses, one byte each; *@nr of them, the next one is free. */
+static uint8_t *used_numbers(const struct recreate *r, size_t *nr)
 {
 	struct wpp_rec rec;
 	size_t pos = 0;
+	uint8_t *used;
 
+	*nr = 0;
 	while (wppi_recreate_next(r, WPP_REC_FD, &pos, &rec) == 0) {
-		if (rec.id == fd)
-			return true;
+		if (rec.id < FD_MAX && rec.id >= *nr)
+			*nr = (size_t)rec.id + 1;
 	}
-	return false;
-}
-
-/* The lowest number from *@next on that the image leaves free. */
-static int pick(const struct recreate *r, int *next)
-{
-	while (image_uses(r, (uint64_t)*next))
-		(*next)++;
-	return (*next)++;
+	used = calloc(*nr + 1, 1);
+	pos = 0;
+	while (used && wppi_recreate_next(r, WPP_REC_FD, &pos, &rec) == 0) {
+		if (rec.id < *nr)
+			used[rec.id] = 1;
+	}
+	return used;
 }
 
 /* A descriptor that the new process keeps, and the number that it gets. */
@@ -88,7 +90,6 @@ struct kept {
 static size_t list_kept(struct build *b, struct kept *k)
 {
 	size_t n = 0;
-	int next = 3;
 
 	k[n++].fd = &b->r.control;
 	for (size_t i = 0; i < b->r.nr_objs; i++)
@@ -97,9 +98,24 @@ static size_t list_kept(struct build *b, struct kept *k)
 		if (b->how.stdio[i] >= 0)
 			k[n++].fd = &b->how.stdio[i];
 	}
-	for (size_t i = 0; i < n; i++)
-		k[i].to = pick(&b->r, &next);
 	return n;
+}
+
+/* The lowest numbers behind the standard streams that the image leaves free. */
+static int choose_numbers(const struct recreate *r, struct kept *k, size_t n)
+{
+	size_t nr, next = 3;
+	uint8_t *used = used_numbers(r, &nr);
+
+	if (!used)
+		return WPP_ENOMEM;
+	for (size_t i = 0; i < n; i++, next++) {
+		while (next < nr && used[next])
+			next++;
+		k[i].to = (int)next;
+	}
+	free(used);
+	return 0;
 }
 
 /* First out of everybody's way, then to their numbers; all others are closed. */
@@ -126,11 +142,15 @@ static int move_kept(struct kept *k, size_t n)
 static int clear_descriptors(struct build *b)
 {
 	struct kept *k = calloc(b->r.nr_objs + 4, sizeof(*k));
+	size_t n;
 	int err;
 
 	if (!k)
 		return WPP_ENOMEM;
-	err = move_kept(k, list_kept(b, k));
+	n = list_kept(b, k);
+	err = choose_numbers(&b->r, k, n);
+	if (!err)
+		err = move_kept(k, n);
 	free(k);
 	return err;
 }

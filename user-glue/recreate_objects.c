@@ -224,6 +224,7 @@ static int take_object(struct build *b, struct object *o, int *fd)
 	*fd = make_one(b, o, &there);
 	if (*fd < 0)
 		return errno == EOPNOTSUPP ? WPP_EREFUSED : fail(b, o, "making it", -errno);
+	o->made = o->rec.kind == WPP_MEMOBJ_SHMFS && o->rec.nlink && !there;
 	return there ? check_there(b, o, *fd) : fill_new(b, o, *fd);
 }
 
@@ -294,11 +295,13 @@ int wppi_object_remote(const struct build *b, uint64_t id)
 	return -1;
 }
 
-void wppi_objects_free(struct build *b)
+void wppi_objects_free(struct build *b, bool failed)
 {
 	for (size_t i = 0; i < b->r.nr_objs; i++) {
 		if (b->r.objs[i].fd >= 0)
 			close(b->r.objs[i].fd);
+		if (failed && b->objs[i].made)
+			unlink(b->objs[i].name);
 		free(b->objs[i].name);
 	}
 	free(b->objs);

@@ -66,6 +66,7 @@ struct object {
 	struct wpp_rec_memobj rec;
 	char *name; /* owned */
 	int remote; /* its number in the new process */
+	bool made;  /* a named file that was not there before */
 };
 
 struct build {
@@ -132,7 +133,8 @@ int wppi_objects_make(struct build *b);
 int wppi_objects_seal(struct build *b);
 /* Descriptor number of an object in the new process, or -1. */
 int wppi_object_remote(const struct build *b, uint64_t id);
-void wppi_objects_free(struct build *b);
+/* @failed: files that were made are removed again. */
+void wppi_objects_free(struct build *b, bool failed);
 
 /* ---- recreate_start.c: the new process, until it stops for us ---- */
 int wppi_process_start(struct build *b);
@@ -175,6 +177,7 @@ int wppi_put_end(struct build *b);
 
 /* ---- recreate_threads.c ---- */
 int wppi_threads_prepare(struct build *b);
+int wppi_threads_check_free(struct build *b);
 int wppi_threads_make(struct build *b);
 int wppi_threads_restore(struct build *b);
 int wppi_threads_release(struct build *b);

@@ -83,6 +83,24 @@ int wppi_threads_prepare(struct build *b)
 	return err;
 }
 
+/* Before the work is done: is an id taken? The leader's is ours already. */
+int wppi_threads_check_free(struct build *b)
+{
+	char path[32], text[256];
+
+	if (b->how.flags & WPP_RECREATE_NEW_PID_NS)
+		return 0;
+	for (size_t i = 1; i < b->nr_threads; i++) {
+		snprintf(path, sizeof(path), "/proc/%u", b->threads[i].tid);
+		if (access(path, F_OK))
+			continue;
+		wppi_pid_taken((pid_t)b->threads[i].tid, text, sizeof(text));
+		wppi_note(&b->r.notes, WPP_NOTE_ERROR, "pid", "%s", text);
+		return WPP_EEXIST;
+	}
+	return 0;
+}
+
 /* ---- Making ---- */
 
 static void add_clone(struct build *b, uint32_t tid)
@@ -162,17 +180,17 @@ int wppi_threads_make(struct build *b)
 
 /* ---- What the kernel keeps for a thread ---- */
 
+/* Also when there is none: the tool's may have been inherited. */
 static void restore_altstack(struct script *s, const struct wpp_rec_thread *t)
 {
 	stack_t ss = {
 		.ss_sp = (void *)(uintptr_t)t->alt_sp,
 		.ss_size = t->alt_size,
-		.ss_flags = (int)t->alt_flags & ~SS_ONSTACK,
+		.ss_flags = t->alt_sp ? (int)t->alt_flags & ~SS_ONSTACK : SS_DISABLE,
 	};
 
-	if (t->alt_sp && !(ss.ss_flags & SS_DISABLE))
-		wppi_script_call(s, 0, SYS_sigaltstack, wppi_script_data(s, &ss, sizeof(ss)), 0, 0,
-				 0, 0, 0);
+	wppi_script_call(s, 0, SYS_sigaltstack, wppi_script_data(s, &ss, sizeof(ss)), 0, 0, 0, 0,
+			 0);
 }
 
 static void restore_kernel_state(struct script *s, const struct wpp_rec_thread *t,
