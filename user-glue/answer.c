@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* Finding what a thread answered. */
+/* What a stopped thread tells: its answers, its status. */
 #include <errno.h>
 
 #include "capture.h"
@@ -20,4 +20,16 @@ int64_t wppi_answer_ret(const struct thread *t, long nr, uint64_t arg0)
 	const struct script_call *call = wppi_answer(t, nr, arg0);
 
 	return call ? call->ret : -ENOSYS;
+}
+
+const char *wppi_thread_status(const struct capture *c, struct thread *t)
+{
+	char name[64];
+
+	if (t->status)
+		return t->status;
+	snprintf(name, sizeof(name), "task/%d/status", (int)t->tid);
+	if (wppi_proc_read_all(c->pid, name, &t->status) < 0)
+		t->status = NULL;
+	return t->status;
 }

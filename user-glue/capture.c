@@ -50,6 +50,7 @@ static void capture_free(struct capture *c)
 	}
 	for (size_t i = 0; i < c->nr_threads; i++) {
 		free(c->threads[i].xsave);
+		free(c->threads[i].status);
 		wppi_script_free(&c->threads[i].asked);
 	}
 	free(c->threads);

@@ -21,6 +21,7 @@ struct thread {
 	int64_t syscall; /* number of the call it was blocked in, or -1 */
 	int restart; /* 512, 513 or 514: how the kernel would restart that call; 0: not at all */
 	struct script asked; /* the calls it made for us, with their results */
+	char *status;	     /* wppi_thread_status() keeps it here */
 };
 
 enum vma_trait {
@@ -182,6 +183,8 @@ struct memobj *wppi_capture_memobj(struct capture *c, uint32_t kind, int fd, con
 const struct script_call *wppi_answer(const struct thread *t, long nr, uint64_t arg0);
 /* Its result alone; -ENOSYS when it was not asked. */
 int64_t wppi_answer_ret(const struct thread *t, long nr, uint64_t arg0);
+/* /proc/PID/task/TID/status of the stopped thread, read once. NULL: it can't be read. */
+const char *wppi_thread_status(const struct capture *c, struct thread *t);
 
 /*
  * A class of state. Each callback may be NULL.

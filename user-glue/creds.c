@@ -98,15 +98,9 @@ static int creds_collect(struct capture *c)
 	int err = 0;
 
 	for (size_t i = 0; i < c->nr_threads && !err; i++) {
-		char name[64], *status;
-		ssize_t len;
+		const char *status = wppi_thread_status(c, &c->threads[i]);
 
-		snprintf(name, sizeof(name), "task/%d/status", c->threads[i].tid);
-		len = wppi_proc_read_all(c->pid, name, &status);
-		if (len < 0)
-			return (int)len;
-		err = collect_cred(c, &c->threads[i], status);
-		free(status);
+		err = status ? collect_cred(c, &c->threads[i], status) : WPP_EIO;
 	}
 	return err;
 }

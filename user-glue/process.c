@@ -3,6 +3,7 @@
  * The process as a whole: ids, session and terminal, executable, working and root directory,
  * umask, and what prctl() and /proc keep for it.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -29,8 +30,7 @@
 #define PR_GET_MEMORY_MERGE 68
 #endif
 
-#define STATUS_MAX 16384
-#define DELETED	   " (deleted)"
+#define DELETED " (deleted)"
 
 /* ---- Capture: what is refused ---- */
 
@@ -52,20 +52,36 @@ static void check_namespaces(struct capture *c)
 	}
 }
 
-static int check_seccomp(struct capture *c, pid_t tid)
+static void check_seccomp(struct capture *c, const char *tid)
 {
-	char name[64], status[STATUS_MAX];
+	char name[64], *status;
 	const char *mode;
-	ssize_t len;
 
-	snprintf(name, sizeof(name), "task/%d/status", tid);
-	len = wppi_proc_read(c->pid, name, status, sizeof(status));
-	if (len < 0)
-		return (int)len;
+	snprintf(name, sizeof(name), "task/%.16s/status", tid);
+	if (wppi_proc_read_all(c->pid, name, &status) < 0)
+		return; /* it has ended */
 	mode = wppi_proc_field(status, "Seccomp");
 	if (mode && atoi(mode))
-		wppi_refuse(&c->notes, "seccomp", "thread %d has %s, which can't be read back", tid,
+		wppi_refuse(&c->notes, "seccomp", "thread %s has %s, which can't be read back", tid,
 			    atoi(mode) == 1 ? "seccomp's strict mode" : "a seccomp filter");
+	free(status);
+}
+
+static int check_threads(struct capture *c)
+{
+	char path[32];
+	struct dirent *e;
+	DIR *tasks;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", c->pid);
+	tasks = opendir(path);
+	if (!tasks)
+		return -errno;
+	while ((e = readdir(tasks)) != NULL) {
+		if (e->d_name[0] != '.')
+			check_seccomp(c, e->d_name);
+	}
+	closedir(tasks);
 	return 0;
 }
 
@@ -87,7 +103,7 @@ static int process_check(struct capture *c)
 	int err;
 
 	check_namespaces(c);
-	err = check_seccomp(c, c->pid);
+	err = check_threads(c);
 	if (!err)
 		err = check_dir(c, "cwd", "working");
 	if (!err)
@@ -162,14 +178,12 @@ static uint64_t read_number(pid_t pid, const char *name, int base)
 	return (uint64_t)strtoll(text, NULL, base);
 }
 
-static int parse_status(pid_t pid, struct wpp_rec_process *rec)
+static int parse_status(const char *status, struct wpp_rec_process *rec)
 {
-	char status[STATUS_MAX];
 	const char *umask_text, *privs;
-	ssize_t len = wppi_proc_read(pid, "status", status, sizeof(status));
 
-	if (len < 0)
-		return (int)len;
+	if (!status)
+		return WPP_EIO;
 	umask_text = wppi_proc_field(status, "Umask");
 	privs = wppi_proc_field(status, "NoNewPrivs");
 	if (!umask_text)
@@ -202,7 +216,7 @@ static int collect_process(struct capture *c)
 
 	err = parse_stat(c->pid, &rec);
 	if (!err)
-		err = parse_status(c->pid, &rec);
+		err = parse_status(wppi_thread_status(c, &c->threads[0]), &rec);
 	if (err)
 		return err;
 	len = wppi_proc_read(c->pid, "comm", comm, sizeof(comm));

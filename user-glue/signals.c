@@ -19,7 +19,6 @@
 #define SIGSET_BYTES 8
 #define SIGINFO_LEN  128
 #define PEEK_AT_ONCE 32
-#define STATUS_MAX   16384
 
 /* The kernel's struct sigaction; glibc's differs. */
 struct ksigaction {
@@ -49,15 +48,14 @@ static bool has_fixed_action(uint64_t signo)
 
 static int signals_ask(struct capture *c, struct thread *t, struct script *s)
 {
-	char status[STATUS_MAX];
+	const char *status;
 	uint64_t set;
-	ssize_t len;
 
 	if (t->tid != c->pid)
 		return 0;
-	len = wppi_proc_read(c->pid, "status", status, sizeof(status));
-	if (len < 0)
-		return (int)len;
+	status = wppi_thread_status(c, t);
+	if (!status)
+		return WPP_EIO;
 	set = signal_set(status, "SigCgt") | signal_set(status, "SigIgn");
 	for (unsigned int signo = 1; signo <= SIGNO_MAX; signo++) {
 		if (set & signal_bit(signo))
@@ -124,34 +122,31 @@ static void collect_bare(struct capture *c, pid_t tid, bool shared, uint64_t *or
 	}
 }
 
-static int collect_pending(struct capture *c, pid_t tid, bool shared)
+static int collect_pending(struct capture *c, struct thread *t, bool shared)
 {
-	char name[64], status[STATUS_MAX];
+	const char *status = wppi_thread_status(c, t);
 	uint64_t order = 0, set, seen;
-	ssize_t len;
 	int err;
 
-	snprintf(name, sizeof(name), "task/%d/status", tid);
-	len = wppi_proc_read(c->pid, name, status, sizeof(status));
-	if (len < 0)
-		return (int)len;
+	if (!status)
+		return WPP_EIO;
 	set = signal_set(status, shared ? "ShdPnd" : "SigPnd") & ~signal_bit(SIGKILL);
 	if (!set)
 		return 0;
-	seen = collect_queue(c, tid, shared, &order, &err);
+	seen = collect_queue(c, t->tid, shared, &order, &err);
 	if (!err)
-		collect_bare(c, tid, shared, &order, set & ~seen);
+		collect_bare(c, t->tid, shared, &order, set & ~seen);
 	return err;
 }
 
 static int signals_collect(struct capture *c)
 {
-	int err = collect_pending(c, c->pid, true);
+	int err = collect_pending(c, &c->threads[0], true);
 
 	for (size_t i = 0; i < c->nr_threads && !err; i++) {
 		if (c->threads[i].tid == c->pid)
 			collect_actions(c, &c->threads[i]);
-		err = collect_pending(c, c->threads[i].tid, false);
+		err = collect_pending(c, &c->threads[i], false);
 	}
 	return err;
 }
