@@ -123,6 +123,11 @@ static struct bed *two_generations_at(uint32_t queue_depth)
 {
 	struct bed *bed = bed_new(SIZE, queue_depth, 0);
 
+	bed_close(bed);
+	bed->cfg.max_pages = SPAN; /* a small workspace opens faster */
+	bed->cfg.max_spaces = 4;
+	bed_workspace(bed);
+	bed_reopen(bed);
 	save(bed, 1);
 	save(bed, 2);
 	bed_close(bed);
