@@ -222,6 +222,8 @@ static int check_pages(struct wpp_reader *r, const struct wpp_run *run, uint32_t
 	struct wppf_ref root, ref;
 	int err = get_space(r, run->space, &space, &root, diag);
 
+	if (err == WPP_ENOENT)
+		return WPP_EINVAL;
 	for (uint32_t i = first; i < first + nr && !err; i++, buf += WPP_PAGE_SIZE) {
 		uint64_t page = run->page + i;
 		uint64_t off = run->off + wppi_off(i);

@@ -171,8 +171,8 @@ WPP_API WPP_MUST_CHECK int wpp_store_drop(struct wpp_store *st, const char *imag
  *
  * One writer per store. Reads the page tables of the newest generation when they are not in the
  * workspace already, so begin ahead of the trigger: what follows costs what changed (I5).
- * Return: 0; WPP_EINVAL (name), WPP_EBUSY, WPP_EROFS, WPP_EPOISON, WPP_ENOSPC (no commit slot),
- *         WPP_ENOMEM, WPP_ECORRUPT, WPP_EIO.
+ * Return: 0; WPP_EINVAL (name), WPP_EBUSY, WPP_EROFS, WPP_EPOISON, WPP_ENOSPC (no commit slot, or
+ *         64 generations of all images are live), WPP_ENOMEM, WPP_ECORRUPT, WPP_EIO.
  */
 WPP_API WPP_MUST_CHECK int wpp_writer_begin(struct wpp_store *st, const char *image, uint32_t flags,
 					    struct wpp_writer **out);

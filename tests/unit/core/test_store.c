@@ -111,14 +111,11 @@ static void streams_and_spaces(void **state)
 
 static void writer_arguments(void **state)
 {
-	static const char *const bad_name[] = { "",
-						".x",
-						"-x",
-						"a/b",
-						"a b",
-						"\xc3\xa4",
-						"0123456789012345678901234567890123456789"
-						"012345678901234567890123" };
+	static const char too_long[] = "0123456789012345678901234567890123456789"
+				       "012345678901234567890123";
+	static const char *const bad_name[] = {
+		"", ".x", "-x", "a/b", "a b", "\xc3\xa4", too_long
+	};
 	struct bed *bed = bed_new(MIB, 1, 0);
 	uint64_t page[2] = { 7, 7 }, beyond = WPP_PAGE_INDEX_MAX;
 	struct wpp_writer *w, *second;
