@@ -129,6 +129,72 @@ static bool run_case(struct bed *b, const struct scenario *sc, const struct medi
 	return true;
 }
 
+/* ---- Reading with errors ----------------------------------------------------------------------
+ */
+
+/* Read all while the n-th read fails, is late or lies: what is not refused is right. */
+static bool read_with_fault(struct bed *b, const struct wpp_fault_rule *rule)
+{
+	const struct book *book = &b->book;
+	uint32_t readable;
+	int err;
+	bool ok;
+
+	wpp_fault_set(b->be, rule);
+	err = world_open(&b->w, NULL);
+	if (err)
+		ok = err == WPP_EIO || err == WPP_ECORRUPT || err == WPP_EFORMAT ||
+		     wrong("open", err);
+	else
+		ok = verify_honest(&b->w, &book, 1, &readable);
+	world_close(&b->w);
+	if (wpp_sim_in_flight(b->sim))
+		ok = wrong("moves are in flight after close", err);
+	b->runs++;
+	return ok;
+}
+
+static bool read_case(struct bed *b, enum wpp_fault_kind kind, uint64_t *nth)
+{
+	struct wpp_fault_rule rule = { .kind = kind, .ops = 1u << WPP_IO_READ, .nr = 1 };
+	bool ok = true, fired = true;
+
+	for (*nth = 1; ok && fired; ++*nth) {
+		rule.nth = *nth;
+		ok = read_with_fault(b, &rule);
+		fired = wpp_fault_fired(b->be) > 0;
+	}
+	wpp_fault_set(b->be, NULL);
+	return ok;
+}
+
+static bool run_reads(struct bed *b, const struct scenario *sc, const struct media_class *medium)
+{
+	static const enum wpp_fault_kind kind[] = { WPP_FAULT_SUBMIT, WPP_FAULT_DONE,
+						    WPP_FAULT_LATE, WPP_FAULT_LIE };
+	uint64_t nth = 0;
+	bool ok;
+
+	wpp_sim_load(b->sim, NULL);
+	world_forget(&b->w);
+	wpp_fault_set(b->be, NULL);
+	b->w.stay_open = false;
+	ok = world_play(&b->w, sc) == 0;
+	b->w.cfg.flags = WPP_STORE_RDONLY;
+	for (size_t i = 0; ok && i < sizeof(kind) / sizeof(kind[0]); i++)
+		ok = read_case(b, kind[i], &nth);
+	b->w.cfg.flags = 0;
+	if (!ok) {
+		drain(b->sim);
+		printf("FAILED: %s on %s, read %" PRIu64 ": %s\n", sc->name, medium->name, nth - 1,
+		       verify_why);
+	}
+	return ok;
+}
+
+/* ---- All scenarios ----------------------------------------------------------------------------
+ */
+
 static int open_bed(struct bed *b, const struct scenario *sc, const struct media_class *medium)
 {
 	int err;
@@ -153,6 +219,7 @@ static uint64_t run_scenario(const struct scenario *sc, const struct media_class
 	}
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		*failed += !run_case(&b, sc, medium, &cases[i]);
+	*failed += !run_reads(&b, sc, medium);
 	world_fini(&b.w);
 	b.be->ops->close(b.be);
 	return b.runs;

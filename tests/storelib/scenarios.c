@@ -26,8 +26,8 @@
 const struct scenario scenarios[] = {
 	{ "epochs", 2, {
 		FORMAT,
-		BEGIN(0), PUT(2, 0x400, 4, 1), PUT(2, STACK, 2, 1), STREAM(PCB, 300), STREAM(REGIONS, 5000),
-			COMMIT,
+		BEGIN(0), PUT(2, 0x400, 4, 1), PUT(2, STACK, 2, 1), STREAM(PCB, 300),
+			STREAM(REGIONS, 5000), COMMIT,
 		BEGIN(0), PUT(2, 0x402, 3, 1), CUT(2, STACK, 1), STREAM(PCB, 310), COMMIT,
 		BEGIN(0), PUT(3, 0, 1, 1), COMMIT,
 		BEGIN(0), COMMIT,
@@ -86,6 +86,20 @@ const struct scenario scenarios[] = {
 		BEGIN(0), PUT(2, 2, 2, 1), COMMIT,
 		DROP(0, 4),
 		BEGIN(0), PUT(2, 9, 2, 1), COMMIT,
+		END
+	} },
+	/* the newest goes while a released record is still on the medium */
+	{ "undo", 2, {
+		FORMAT,
+		BEGIN(0), PUT(2, 0x10, 2, 1), COMMIT,
+		BEGIN(0), PUT(2, 0x11, 2, 1), COMMIT,
+		BEGIN(0), PUT(2, 0x12, 2, 1), COMMIT,
+		DROP(0, 2),
+		BEGIN(0), PUT(2, 0x10, 3, 1), COMMIT,
+		BEGIN(0), PUT(2, 0x11, 1, 1), COMMIT,
+		DROP(0, 2),
+		DROP(0, 1),
+		BEGIN(0), PUT(2, 0x11, 1, 1), COMMIT,
 		END
 	} },
 	{ "format", 2, {
