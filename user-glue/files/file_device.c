@@ -84,10 +84,10 @@ static int open_stdio(struct rebuild *b, struct ofd *o)
 /* Descriptors 0, 1 and 2 that shared one terminal may now be three different streams. */
 static int finish_stdio(struct rebuild *b, struct ofd *o)
 {
-	for (size_t i = 0; i < b->nr_nums && b->nums[i].num <= STDERR_FILENO; i++) {
-		const struct fd_num *n = &b->nums[i];
+	for (size_t i = 0; i < o->nr_nums; i++) {
+		const struct fd_num *n = &b->nums[o->first_num + i];
 
-		if (&b->v[n->file] != o || b->stdio[n->num] < 0)
+		if (n->num > STDERR_FILENO || b->stdio[n->num] < 0)
 			continue;
 		if (dup3(b->stdio[n->num], n->num, n->cloexec ? O_CLOEXEC : 0) < 0)
 			return -errno;

@@ -21,66 +21,106 @@ static bool match_epoll(struct files *fs, const struct file *f)
 
 /* ---- Capture ---- */
 
-static bool is_target(const struct files *fs, const struct file *e, const struct file *f,
-		      unsigned int tfd, unsigned int nth)
-{
-	struct kcmp_epoll_slot slot = { .efd = (unsigned int)e->num, .tfd = tfd, .toff = nth };
+/* A line of fdinfo; @nth of those with the same number, in the order that kcmp counts them. */
+struct item {
+	unsigned int tfd, events, nth, dev, order;
+	unsigned long long data;
+	unsigned long ino;
+};
 
+static int compare_items(const void *pa, const void *pb)
+{
+	const struct item *a = pa, *b = pb;
+
+	if (a->tfd != b->tfd)
+		return a->tfd < b->tfd ? -1 : 1;
+	return (a->order > b->order) - (a->order < b->order);
+}
+
+static int load_items(const struct file *f, struct buf *out)
+{
+	const char *pos = f->info, *line;
+	struct item it = { 0 }, *v;
+
+	while ((line = wppi_file_line(&pos, "tfd:"))) {
+		if (sscanf(line, " %u events: %x data: %llx pos:%*d ino:%lx sdev:%x", &it.tfd,
+			   &it.events, &it.data, &it.ino, &it.dev) != 5)
+			return WPP_EFORMAT;
+		wppi_buf_add(out, &it, sizeof(it));
+		it.order++;
+	}
+	if (out->failed)
+		return WPP_ENOMEM;
+	v = (struct item *)out->data;
+	if (out->len)
+		qsort(v, out->len / sizeof(it), sizeof(it), compare_items);
+	for (size_t i = 1; i < out->len / sizeof(it); i++)
+		v[i].nth = v[i].tfd == v[i - 1].tfd ? v[i - 1].nth + 1 : 0;
+	return 0;
+}
+
+static bool is_target(const struct files *fs, const struct file *e, const struct file *f,
+		      const struct item *it)
+{
+	struct kcmp_epoll_slot slot = {
+		.efd = (unsigned int)e->num,
+		.tfd = it->tfd,
+		.toff = it->nth,
+	};
+
+	/* The inode of a socket has one description; kcmp walks through the whole set. */
+	if (S_ISSOCK(f->st.st_mode) || it->ino != f->st.st_ino)
+		return it->ino == f->st.st_ino && S_ISSOCK(f->st.st_mode);
 	return syscall(SYS_kcmp, fs->c->pid, fs->c->pid, KCMP_EPOLL_TFD, f->num, &slot) == 0;
+}
+
+static int compare_num(const void *key, const void *elem)
+{
+	int num = (int)((const struct item *)key)->tfd, at = ((const struct fd_num *)elem)->num;
+
+	return (num > at) - (num < at);
 }
 
 /* Usually what the number still stands for; else the description lives on under another number. */
 static const struct file *find_target(const struct files *fs, const struct file *e,
-				      unsigned int tfd, unsigned int nth)
+				      const struct item *it)
 {
-	for (size_t i = 0; i < fs->nr_nums; i++) {
-		const struct file *f = &fs->v[fs->nums[i].file];
+	const struct fd_num *n = bsearch(it, fs->nums, fs->nr_nums, sizeof(*n), compare_num);
 
-		if (fs->nums[i].num == (int)tfd && is_target(fs, e, f, tfd, nth))
-			return f;
-	}
+	if (n && is_target(fs, e, &fs->v[n->file], it))
+		return &fs->v[n->file];
 	for (size_t i = 0; i < fs->nr; i++) {
-		if (is_target(fs, e, &fs->v[i], tfd, nth))
+		if (is_target(fs, e, &fs->v[i], it))
 			return &fs->v[i];
 	}
 	return NULL;
 }
 
-/* Which of the entries with the same number this is, in the order that fdinfo and kcmp share. */
-static unsigned int nth_of(const char *info, const char *line, unsigned int tfd)
+static void take_item(struct files *fs, const struct file *f, const struct item *it, bool collect)
 {
-	const char *pos = info, *l;
-	unsigned int n = 0;
+	const struct file *target = find_target(fs, f, it);
+	struct wpp_rec_epitem rec = { .fd = it->tfd, .events = it->events, .data = it->data };
 
-	while ((l = wppi_file_line(&pos, "tfd:")) && l < line)
-		n += strtoul(l, NULL, 10) == tfd;
-	return n;
+	if (!target && !collect)
+		wppi_refuse(&fs->c->notes, "epoll-target",
+			    "descriptor %d: its epoll set has %u, which is closed here and open in "
+			    "another process",
+			    f->num, it->tfd);
+	if (!target || !collect)
+		return;
+	rec.ofd = target->id;
+	WPPI_REC(&fs->c->pcb, EPITEM, 0, f->id, &rec, NULL, 0);
 }
 
 static int each_item(struct files *fs, struct file *f, bool collect)
 {
-	const char *pos = f->info, *line;
+	struct buf items = { 0 };
+	int err = load_items(f, &items);
 
-	while ((line = wppi_file_line(&pos, "tfd:"))) {
-		unsigned int tfd, events;
-		unsigned long long data;
-		const struct file *target;
-		struct wpp_rec_epitem rec;
-
-		if (sscanf(line, " %u events: %x data: %llx", &tfd, &events, &data) != 3)
-			return WPP_EFORMAT;
-		target = find_target(fs, f, tfd, nth_of(f->info, line, tfd));
-		if (!target && !collect)
-			wppi_refuse(&fs->c->notes, "epoll-target",
-				    "descriptor %d: its epoll set has %u, which is closed here and "
-				    "open in another process",
-				    f->num, tfd);
-		if (!target || !collect)
-			continue;
-		rec = (struct wpp_rec_epitem){ tfd, target->id, events, data };
-		WPPI_REC(&fs->c->pcb, EPITEM, 0, f->id, &rec, NULL, 0);
-	}
-	return 0;
+	for (size_t i = 0; !err && i < items.len / sizeof(struct item); i++)
+		take_item(fs, f, (struct item *)items.data + i, collect);
+	wppi_buf_free(&items);
+	return err;
 }
 
 static int check_epoll(struct files *fs, struct file *f)
@@ -160,9 +200,9 @@ static int add_as(struct rebuild *b, int ep, const struct ofd *target,
 
 static bool has_number(const struct rebuild *b, const struct ofd *o, uint64_t num)
 {
-	for (size_t i = 0; i < b->nr_nums; i++) {
-		if ((uint64_t)b->nums[i].num == num)
-			return &b->v[b->nums[i].file] == o;
+	for (size_t i = 0; i < o->nr_nums; i++) {
+		if ((uint64_t)b->nums[o->first_num + i].num == num)
+			return true;
 	}
 	return false;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * Recreation of all descriptors. The driver has left open only what is needed
- * still, at numbers that the image leaves free. Whatever is opened is moved at
- * once to a gap between the image's numbers; when all files exist each gets
- * its numbers, and nothing ever has to make room.
+ * still, at numbers that the image leaves free. Whatever is opened moves to a
+ * gap between the image's numbers before it gets its own: nothing ever has to
+ * make room.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -37,11 +37,20 @@ static int compare_ids(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static int compare_nums(const void *a, const void *b)
+static int compare_nums(const void *pa, const void *pb)
 {
-	int x = ((const struct fd_num *)a)->num, y = ((const struct fd_num *)b)->num;
+	const struct fd_num *a = pa, *b = pb;
 
-	return (x > y) - (x < y);
+	return (a->num > b->num) - (a->num < b->num);
+}
+
+static int compare_nums_by_file(const void *pa, const void *pb)
+{
+	const struct fd_num *a = pa, *b = pb;
+
+	if (a->file != b->file)
+		return a->file < b->file ? -1 : 1;
+	return compare_nums(pa, pb);
 }
 
 struct ofd *wppi_ofd_find(struct rebuild *b, uint64_t id)
@@ -70,7 +79,7 @@ static int load_ofds(struct rebuild *b)
 	int err;
 
 	while ((err = wppi_recreate_next(b->r, WPP_REC_OFD, &pos, &rec)) == 0) {
-		struct ofd o = { .id = rec.id, .fd = -1, .path_len = rec.tail_len };
+		struct ofd o = { .id = rec.id, .fd = -1 };
 
 		wpp_rec_get(&rec, (uint64_t *)&o.rec, WPP_REC_NR(o.rec));
 		o.kind = kind_of(o.rec.kind);
@@ -91,6 +100,35 @@ static int load_ofds(struct rebuild *b)
 		qsort(b->v, b->nr, sizeof(*b->v), compare_ids);
 	for (size_t i = 1; i < b->nr; i++) {
 		if (b->v[i].id == b->v[i - 1].id)
+			return WPP_ECORRUPT;
+	}
+	return 0;
+}
+
+/* The first gap in the image's numbers that takes what is open for a while. */
+static int find_gap(const struct rebuild *b)
+{
+	int need = GAP_SPARE + (int)b->r->nr_objs, from = 0;
+
+	for (size_t i = 0; i < b->nr_nums; i++) {
+		if (b->nums[i].num - from >= need)
+			break;
+		from = b->nums[i].num + 1;
+	}
+	return from;
+}
+
+/* Every description has a number: there is no other way to it. */
+static int group_nums(struct rebuild *b)
+{
+	if (b->nr_nums)
+		qsort(b->nums, b->nr_nums, sizeof(*b->nums), compare_nums_by_file);
+	for (size_t i = b->nr_nums; i-- > 0;) {
+		b->v[b->nums[i].file].first_num = i;
+		b->v[b->nums[i].file].nr_nums++;
+	}
+	for (size_t i = 0; i < b->nr; i++) {
+		if (!b->v[i].nr_nums)
 			return WPP_ECORRUPT;
 	}
 	return 0;
@@ -128,7 +166,9 @@ static int load_nums(struct rebuild *b)
 		if (b->nums[i].num == b->nums[i - 1].num)
 			return WPP_ECORRUPT;
 	}
-	return 0;
+	b->gap = find_gap(b);
+	b->top = b->nr_nums ? b->nums[b->nr_nums - 1].num + 1 : 0;
+	return group_nums(b);
 }
 
 static void unload(struct rebuild *b)
@@ -170,31 +210,18 @@ static int files_prepare(struct recreate *r)
 
 /* ---- Numbers ---- */
 
-/* The first gap in the image's numbers that takes all that is open for a while. */
-static int find_gap(const struct rebuild *b)
-{
-	int need = GAP_SPARE + (int)(b->nr + b->r->nr_objs), from = 0;
-
-	for (size_t i = 0; i < b->nr_nums; i++) {
-		if (b->nums[i].num - from >= need)
-			break;
-		from = b->nums[i].num + 1;
-	}
-	return from;
-}
-
 static void raise_limit(const struct rebuild *b)
 {
-	uint64_t top = (uint64_t)b->gap + GAP_SPARE + b->nr + b->r->nr_objs;
+	rlim_t need = (rlim_t)b->gap + GAP_SPARE + b->r->nr_objs;
 	struct rlimit lim;
 
-	if (b->nr_nums && top <= (uint64_t)b->nums[b->nr_nums - 1].num)
-		top = (uint64_t)b->nums[b->nr_nums - 1].num + 1;
-	if (getrlimit(RLIMIT_NOFILE, &lim) || lim.rlim_cur >= top)
+	if (need < (rlim_t)b->top)
+		need = (rlim_t)b->top;
+	if (getrlimit(RLIMIT_NOFILE, &lim) || lim.rlim_cur >= need)
 		return;
-	lim.rlim_cur = top;
-	if (lim.rlim_max < top)
-		lim.rlim_max = top;
+	lim.rlim_cur = need;
+	if (lim.rlim_max < need)
+		lim.rlim_max = need;
 	if (setrlimit(RLIMIT_NOFILE, &lim) == 0)
 		return;
 	lim.rlim_cur = lim.rlim_max;
@@ -212,10 +239,20 @@ int wppi_hoist(struct rebuild *b, int fd)
 
 int wppi_ofd_put(struct rebuild *b, struct ofd *o, int fd)
 {
-	if (fd < 0)
-		return -errno;
-	o->fd = wppi_hoist(b, fd);
-	return o->fd < 0 ? o->fd : 0;
+	int err = fd < 0 ? -errno : 0, up = err ? -1 : wppi_hoist(b, fd);
+
+	if (up < 0)
+		return err ? err : up;
+	for (size_t i = 0; i < o->nr_nums && !err; i++) {
+		const struct fd_num *n = &b->nums[o->first_num + i];
+
+		if (dup3(up, n->num, n->cloexec ? O_CLOEXEC : 0) < 0)
+			err = -errno;
+	}
+	close(up);
+	if (!err)
+		o->fd = b->nums[o->first_num].num;
+	return err;
 }
 
 static int close_between(unsigned int first, unsigned int last)
@@ -225,20 +262,20 @@ static int close_between(unsigned int first, unsigned int last)
 	return syscall(SYS_close_range, first, last, 0) ? -errno : 0;
 }
 
+static int compare_ints(const void *a, const void *b)
+{
+	int x = *(const int *)a, y = *(const int *)b;
+
+	return (x > y) - (x < y);
+}
+
 /* Closes everything but @nr numbers. */
 static int close_others(int *keep, size_t nr)
 {
 	unsigned int from = 0;
 	int err = 0;
 
-	for (size_t i = 1; i < nr; i++) {
-		for (size_t j = i; j && keep[j] < keep[j - 1]; j--) {
-			int t = keep[j];
-
-			keep[j] = keep[j - 1];
-			keep[j - 1] = t;
-		}
-	}
+	qsort(keep, nr, sizeof(*keep), compare_ints);
 	for (size_t i = 0; i < nr && !err; i++) {
 		if (keep[i] < 0)
 			continue;
@@ -247,27 +284,6 @@ static int close_others(int *keep, size_t nr)
 		from = (unsigned int)keep[i] + 1;
 	}
 	return err ? err : close_between(from, UINT_MAX);
-}
-
-/* Every descriptor of the image gets its number; o->fd becomes the lowest one. */
-static int place(struct rebuild *b)
-{
-	for (size_t i = 0; i < b->nr_nums; i++) {
-		const struct fd_num *n = &b->nums[i];
-		struct ofd *o = &b->v[n->file];
-
-		if (o->fd < 0)
-			continue;
-		if (dup3(o->fd, n->num, n->cloexec ? O_CLOEXEC : 0) < 0)
-			return wppi_child_fail(b->r, -errno, "descriptor %d (%s) can't be placed",
-					       n->num, o->path);
-		if (o->fd >= b->gap && !o->placed) {
-			close(o->fd);
-			o->fd = n->num;
-		}
-		o->placed = true;
-	}
-	return 0;
 }
 
 /* ---- In the child ---- */
@@ -373,11 +389,8 @@ static int rebuild(struct rebuild *b)
 
 	for (int i = 0; i < 3; i++)
 		b->stdio[i] = b->r->how->stdio[i];
-	b->gap = find_gap(b);
 	raise_limit(b);
 	err = open_all(b);
-	if (!err)
-		err = place(b);
 	if (!err)
 		err = finish_all(b);
 	if (!err)

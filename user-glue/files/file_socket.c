@@ -88,7 +88,9 @@ static int collect_socket(struct files *fs, struct file *f, struct wpp_rec_ofd *
 		return WPP_ENOMEM;
 	WPPI_REC(&fs->c->pcb, SOCKET, 0, f->id, &s.rec, tail.data, tail.len);
 	wppi_buf_free(&tail);
-	wppi_sockopts_collect(fs, f, &s);
+	/* A connection that is over is only closed. */
+	if (s.rec.state != SOCKET_RESET && s.rec.state != SOCKET_DEAD)
+		wppi_sockopts_collect(fs, f, &s);
 	/* The record's name of a socket says more than its number does. */
 	free(f->link);
 	f->link = strdup(s.text);

@@ -12,6 +12,8 @@
 
 #include "files.h"
 
+#define INFO_MAX 4096 /* usual size of fdinfo; only epoll and inotify have more */
+
 const struct file_kind *const wppi_file_kinds[] = {
 	&wppi_file_path,    &wppi_file_stdio,	 &wppi_file_tty,     &wppi_file_pidfd,
 	&wppi_file_memobj,  &wppi_file_reg,	 &wppi_file_dir,     &wppi_file_chr,
@@ -86,12 +88,29 @@ const char *wppi_file_line(const char **pos, const char *prefix)
 	return NULL;
 }
 
+/* A copy of no more than its size: there may be many. */
+static int read_info(pid_t pid, int num, char **out)
+{
+	char name[64], text[INFO_MAX];
+	ssize_t n;
+
+	snprintf(name, sizeof(name), "fdinfo/%d", num);
+	n = wppi_proc_read(pid, name, text, sizeof(text));
+	if (n == -EOVERFLOW) {
+		n = wppi_proc_read_all(pid, name, out);
+		return n < 0 ? (int)n : 0;
+	}
+	*out = n < 0 ? NULL : strdup(text);
+	return n < 0 ? (int)n : *out ? 0 : WPP_ENOMEM;
+}
+
 /* 0; -ENOENT when the descriptor was closed meanwhile. */
 static int read_entry(pid_t pid, int num, struct entry *e)
 {
 	char name[64], path[96], link[PATH_MAX];
 	struct file *f = &e->f;
 	ssize_t n;
+	int err;
 
 	memset(e, 0, sizeof(*e));
 	e->num = f->num = num;
@@ -103,10 +122,9 @@ static int read_entry(pid_t pid, int num, struct entry *e)
 	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
 	if (stat(path, &f->st))
 		return -errno;
-	snprintf(name, sizeof(name), "fdinfo/%d", num);
-	n = wppi_proc_read_all(pid, name, &f->info);
-	if (n < 0)
-		return (int)n;
+	err = read_info(pid, num, &f->info);
+	if (err)
+		return err;
 	f->link = strdup(link);
 	f->pos = (int64_t)wppi_file_info(f, "pos", 10, 0);
 	f->flags = wppi_file_info(f, "flags", 8, 0);

@@ -79,18 +79,18 @@ struct ofd {
 	uint64_t id;
 	struct wpp_rec_ofd rec;
 	const struct file_kind *kind;
-	char *path;	 /* the tail, NUL-terminated */
-	size_t path_len; /* may hold NULs: a socket address */
-	int fd;		 /* in the child; -1: not made yet */
-	bool placed;	 /* it has its numbers */
+	char *path;		   /* the tail, NUL-terminated */
+	size_t first_num, nr_nums; /* in rebuild.nums */
+	int fd;			   /* in the child: its lowest number; -1: not made yet */
 };
 
 struct rebuild {
 	struct recreate *r;
 	struct ofd *v; /* ascending ids */
 	size_t nr;
-	struct fd_num *nums; /* ascending */
+	struct fd_num *nums; /* by file, ascending in each */
 	size_t nr_nums;
+	int top;      /* above the highest number */
 	int gap;      /* first of the numbers where what isn't of the image may be */
 	int stdio[3]; /* of how */
 };
@@ -99,7 +99,7 @@ struct ofd *wppi_ofd_find(struct rebuild *b, uint64_t id);
 /* Moves a new descriptor out of the way of the image's. The new number or -errno; @fd is used up.
  */
 int wppi_hoist(struct rebuild *b, int fd);
-/* Sets o->fd to the hoisted @fd, which may be -1 with errno set. 0 or -errno. */
+/* Gives @fd, which may be -1 with errno set, all the numbers of @o. 0 or -errno. */
 int wppi_ofd_put(struct rebuild *b, struct ofd *o, int fd);
 /* Makes another open file description of @fd's file. */
 int wppi_fd_reopen(int fd, uint64_t flags);

@@ -55,9 +55,12 @@ extern const struct socket_family wppi_socket_inet, wppi_socket_inet6, wppi_sock
 
 int wppi_socket_int(int fd, int level, int name, int def);
 void wppi_sockopts_collect(struct files *fs, const struct file *f, const struct sock *s);
-/* Sets what was recorded; @strict: a failure counts. */
-int wppi_sockopts_set(struct rebuild *b, const struct ofd *o, int fd, bool strict);
+/* Sets what was recorded. */
+int wppi_sockopts_set(struct rebuild *b, const struct ofd *o, int fd);
 int wppi_socket_image(struct rebuild *b, const struct ofd *o, struct sock_image *s);
+
+/* Ends TCP connections of a local port that no process has any more. 0 or -errno. */
+int wppi_tcp_free_port(int family, uint16_t port);
 
 /* ---- What only sock_diag tells of unix sockets ---- */
 

@@ -131,25 +131,30 @@ static int check_inet(struct files *fs, struct file *f, struct sock *s)
 
 /* ---- Recreate ---- */
 
+/* The old process' connections may keep the port busy, as if it were somebody else's. */
+static int try_bind(struct ofd *o, const struct sock_image *s)
+{
+	if (bind(o->fd, &s->local.any, s->local.len) == 0)
+		return 0;
+	if (errno != EADDRINUSE || !is_tcp(s->rec.protocol))
+		return -errno;
+	wppi_tcp_free_port(AF_INET, port_of(&s->local));
+	wppi_tcp_free_port(AF_INET6, port_of(&s->local));
+	return bind(o->fd, &s->local.any, s->local.len) ? -errno : 0;
+}
+
 static int bind_local(struct rebuild *b, struct ofd *o, const struct sock_image *s)
 {
-	int reuse, one = 1;
+	int err = port_of(&s->local) ? try_bind(o, s) : 0;
 
-	if (!port_of(&s->local))
-		return 0;
-	/* Connections of the old process may still be in TIME_WAIT. */
-	reuse = wppi_socket_int(o->fd, SOL_SOCKET, SO_REUSEADDR, 0);
-	if (is_tcp(s->rec.protocol))
-		setsockopt(o->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (bind(o->fd, &s->local.any, s->local.len))
-		return wppi_child_fail(b->r, -errno, "%s can't be bound: %s", o->path,
-				       strerror(errno));
-	return setsockopt(o->fd, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof(reuse)) ? -errno : 0;
+	if (err)
+		return wppi_child_fail(b->r, err, "%s can't be bound: %s", o->path, strerror(-err));
+	return 0;
 }
 
 static int open_plain(struct rebuild *b, struct ofd *o, const struct sock_image *s)
 {
-	int err = wppi_sockopts_set(b, o, o->fd, true);
+	int err = wppi_sockopts_set(b, o, o->fd);
 
 	if (!err)
 		err = bind_local(b, o, s);
@@ -220,6 +225,7 @@ static int finish_inet(struct rebuild *b, struct ofd *o, const struct sock_image
 	struct address a;
 	int listener, err;
 
+	(void)b;
 	if (s->rec.state != SOCKET_RESET && s->rec.state != SOCKET_DEAD)
 		return 0;
 	listener = open_listener((int)s->rec.family, &a);
@@ -229,7 +235,7 @@ static int finish_inet(struct rebuild *b, struct ofd *o, const struct sock_image
 	close(listener);
 	if (!err && s->rec.state == SOCKET_DEAD)
 		wppi_socket_int(o->fd, SOL_SOCKET, SO_ERROR, 0); /* was seen already */
-	return err ? err : wppi_sockopts_set(b, o, o->fd, false);
+	return err;
 }
 
 const struct socket_family wppi_socket_inet = {

@@ -56,7 +56,7 @@ static int open_netlink(struct rebuild *b, struct ofd *o, const struct sock_imag
 	nl.nl_groups = 0; /* they come as options */
 	if (nl.nl_pid && bind(o->fd, (struct sockaddr *)&nl, sizeof(nl)))
 		return -errno;
-	return wppi_sockopts_set(b, o, o->fd, true);
+	return wppi_sockopts_set(b, o, o->fd);
 }
 
 const struct socket_family wppi_socket_netlink = {

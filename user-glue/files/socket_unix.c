@@ -405,16 +405,16 @@ static int open_pair(struct rebuild *b, struct ofd *o, const struct sock_image *
 	ends[1] = wppi_hoist(b, ends[1]);
 	err = wppi_ofd_put(b, o, ends[0]);
 	if (!err)
-		err = ends[1] < 0 ? ends[1] : wppi_sockopts_set(b, o, o->fd, true);
+		err = ends[1] < 0 ? ends[1] : wppi_sockopts_set(b, o, o->fd);
 	if (!err && peer)
-		err = wppi_sockopts_set(b, peer, ends[1], true);
+		err = wppi_sockopts_set(b, peer, ends[1]);
 	if (!err)
 		err = send_queue(b, o, ends[1]);
 	if (!err && peer)
 		err = send_queue(b, peer, o->fd);
-	if (peer)
-		peer->fd = ends[1];
-	else if (ends[1] >= 0)
+	if (!err && peer)
+		return wppi_ofd_put(b, peer, ends[1]);
+	if (ends[1] >= 0)
 		close(ends[1]);
 	return err;
 }
@@ -435,7 +435,7 @@ static int open_unix(struct rebuild *b, struct ofd *o, const struct sock_image *
 		return open_pair(b, o, s);
 	err = wppi_ofd_put(b, o, socket(AF_UNIX, (int)s->rec.type | SOCK_CLOEXEC, 0));
 	if (!err)
-		err = wppi_sockopts_set(b, o, o->fd, true);
+		err = wppi_sockopts_set(b, o, o->fd);
 	if (!err)
 		err = bind_local(b, o, s);
 	if (!err && s->rec.state == SOCKET_LISTEN && listen(o->fd, (int)s->rec.backlog))

@@ -209,7 +209,7 @@ static int set_option(int fd, const struct wpp_rec_sockopt *o, const struct wpp_
 	return setsockopt(fd, level, name, rec->tail, rec->tail_len);
 }
 
-int wppi_sockopts_set(struct rebuild *b, const struct ofd *o, int fd, bool strict)
+int wppi_sockopts_set(struct rebuild *b, const struct ofd *o, int fd)
 {
 	struct wpp_rec_sockopt opt;
 	struct wpp_rec rec;
@@ -217,10 +217,10 @@ int wppi_sockopts_set(struct rebuild *b, const struct ofd *o, int fd, bool stric
 
 	while (wppi_ofd_next(b, o, WPP_REC_SOCKOPT, &pos, &rec) == 0) {
 		wpp_rec_get(&rec, (uint64_t *)&opt, WPP_REC_NR(opt));
-		if (set_option(fd, &opt, &rec) == 0 || !strict)
-			continue;
-		return wppi_child_fail(b->r, -errno, "option %d:%d of %s can't be set: %s",
-				       (int)opt.level, (int)opt.name, o->path, strerror(errno));
+		if (set_option(fd, &opt, &rec))
+			return wppi_child_fail(b->r, -errno, "option %d:%d of %s can't be set: %s",
+					       (int)opt.level, (int)opt.name, o->path,
+					       strerror(errno));
 	}
 	return 0;
 }
