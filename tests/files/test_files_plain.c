@@ -487,7 +487,7 @@ static void test_refused(void **state)
 		const char *name;
 	} cases[] = {
 		{ build_lease, "lease: " },
-		{ build_namespace, "namespace: " },
+		{ build_namespace, "namespace-fd: " },
 		{ build_pty, "pty-master: " },
 		{ build_removed_dir, "deleted-directory: " },
 		{ build_other_name, "unlinked-name: " },

@@ -12,6 +12,8 @@
 
 #include "files.h"
 
+#define CHECKS 3 /* of a running process, until all fits together */
+
 /* ---- What no kind takes ---- */
 
 static const struct {
@@ -33,14 +35,14 @@ static const struct {
 	{ "/dev/kvm", "kvm" },
 	{ "/dev/ptmx", "pty-master" },
 	{ "/dev/pts/ptmx", "pty-master" },
-	{ "mnt:[", "namespace" },
-	{ "net:[", "namespace" },
-	{ "pid:[", "namespace" },
-	{ "user:[", "namespace" },
-	{ "uts:[", "namespace" },
-	{ "ipc:[", "namespace" },
-	{ "time:[", "namespace" },
-	{ "cgroup:[", "namespace" },
+	{ "mnt:[", "namespace-fd" },
+	{ "net:[", "namespace-fd" },
+	{ "pid:[", "namespace-fd" },
+	{ "user:[", "namespace-fd" },
+	{ "uts:[", "namespace-fd" },
+	{ "ipc:[", "namespace-fd" },
+	{ "time:[", "namespace-fd" },
+	{ "cgroup:[", "namespace-fd" },
 	{ "anon_inode:", "anon-inode" },
 };
 
@@ -214,11 +216,54 @@ static int run(struct capture *c, bool frozen)
 	return err ? err : c->pcb.failed ? WPP_ENOMEM : 0;
 }
 
+/* ---- The check of a running process ---- */
+
+static void keep_note(void *arg, const struct wpp_note *note)
+{
+	struct buf *kept = arg;
+
+	wppi_buf_add(kept, &note->kind, sizeof(note->kind));
+	wppi_buf_add(kept, note->name, strlen(note->name) + 1);
+	wppi_buf_add(kept, note->text, strlen(note->text) + 1);
+}
+
+static void say_notes(struct notes *n, const struct buf *kept)
+{
+	for (size_t pos = 0; !kept->failed && pos < kept->len;) {
+		const char *name = (const char *)kept->data + pos + sizeof(enum wpp_note_kind);
+		const char *text = name + strlen(name) + 1;
+		enum wpp_note_kind kind;
+
+		memcpy(&kind, kept->data + pos, sizeof(kind));
+		wppi_note(n, kind, name, "%s", text);
+		pos = (size_t)(text + strlen(text) + 1 - (const char *)kept->data);
+	}
+}
+
+/*
+ * What is read of a process that runs may not fit together (a descriptor closed here, added to an
+ * epoll set there), and what doesn't fit is refused: only what is refused each time is believed.
+ */
 static int files_check(struct capture *c)
 {
+	struct buf kept = { 0 };
+	struct wpp_report keeper = { .note = keep_note, .arg = &kept };
 	int err = check_tables(c);
+	struct notes *n = &c->notes, before = *n;
 
-	return err ? err : run(c, false);
+	n->report = &keeper;
+	for (int i = 0; !err && i < CHECKS; i++) {
+		n->nr_refused = before.nr_refused;
+		n->lossy.len = before.lossy.len;
+		kept.len = 0;
+		err = run(c, false);
+		if (n->nr_refused == before.nr_refused)
+			break;
+	}
+	n->report = before.report;
+	say_notes(n, &kept);
+	wppi_buf_free(&kept);
+	return err;
 }
 
 static int files_collect(struct capture *c)

@@ -214,7 +214,7 @@ static int finish_items(struct rebuild *b, struct ofd *o, bool spent)
 	size_t pos = 0;
 	int err = 0;
 
-	while (!err && wppi_ofd_next(b, o, WPP_REC_EPITEM, &pos, &rec) == 0) {
+	while (!err && wppi_rebuild_next(b, o->id, WPP_REC_EPITEM, &pos, &rec) == 0) {
 		const struct ofd *target;
 
 		wpp_rec_get(&rec, (uint64_t *)&item, WPP_REC_NR(item));

@@ -66,7 +66,7 @@ static int open_eventfd(struct rebuild *b, struct ofd *o)
 	size_t pos = 0;
 	int err;
 
-	if (wppi_ofd_next(b, o, WPP_REC_EVENTFD, &pos, &rec))
+	if (wppi_rebuild_next(b, o->id, WPP_REC_EVENTFD, &pos, &rec))
 		return WPP_ECORRUPT;
 	wpp_rec_get(&rec, (uint64_t *)&e, WPP_REC_NR(e));
 	err = wppi_ofd_put(b, o, eventfd(0, EFD_CLOEXEC | ((int)e.flags & EFD_SEMAPHORE)));
@@ -107,7 +107,7 @@ static int open_signalfd(struct rebuild *b, struct ofd *o)
 	struct wpp_rec rec;
 	size_t pos = 0;
 
-	if (wppi_ofd_next(b, o, WPP_REC_SIGNALFD, &pos, &rec))
+	if (wppi_rebuild_next(b, o->id, WPP_REC_SIGNALFD, &pos, &rec))
 		return WPP_ECORRUPT;
 	wpp_rec_get(&rec, (uint64_t *)&s, WPP_REC_NR(s));
 	return wppi_ofd_put(b, o,

@@ -70,7 +70,7 @@ static bool parse_watch(const char *text, struct watch *w)
 	return true;
 }
 
-/* A mount point of the device, as the process sees it; -1 when there is none. */
+/* A mount point of the device; -1 when there is none. */
 static int open_mount(const struct files *fs, unsigned int dev)
 {
 	char *info, *save = NULL;
@@ -80,14 +80,13 @@ static int open_mount(const struct files *fs, unsigned int dev)
 		return -1;
 	for (char *line = strtok_r(info, "\n", &save); line && fd < 0;
 	     line = strtok_r(NULL, "\n", &save)) {
-		char point[PATH_MAX], path[PATH_MAX + 32];
+		char point[PATH_MAX];
 		unsigned int maj, min;
 
 		if (sscanf(line, "%*d %*d %u:%u %*s %4095s", &maj, &min, point) != 3 ||
 		    maj != dev >> 20 || min != (dev & 0xfffff))
 			continue;
-		snprintf(path, sizeof(path), "%s%s", fs->root, point);
-		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		fd = open(point, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	}
 	free(info);
 	return fd;
@@ -176,7 +175,7 @@ static int load_wanted(struct rebuild *b, const struct ofd *o, struct buf *out)
 	struct wpp_rec rec;
 	size_t pos = 0;
 
-	while (wppi_ofd_next(b, o, WPP_REC_INOTIFY, &pos, &rec) == 0) {
+	while (wppi_rebuild_next(b, o->id, WPP_REC_INOTIFY, &pos, &rec) == 0) {
 		struct wanted w;
 
 		wpp_rec_get(&rec, (uint64_t *)&in, WPP_REC_NR(in));

@@ -27,12 +27,13 @@ static bool match_memobj(struct files *fs, const struct file *f)
 {
 	uint64_t magic;
 
+	(void)fs;
 	if (!S_ISREG(f->st.st_mode) || f->link[0] != '/')
 		return false;
 	magic = wppi_file_fs(f);
 	if (magic == TMPFS_MAGIC || magic == HUGETLBFS_MAGIC)
 		return true;
-	return !is_special(magic) && !wppi_file_named(fs, f);
+	return !is_special(magic) && !wppi_file_named(f);
 }
 
 static int check_memobj(struct files *fs, struct file *f)
@@ -41,7 +42,7 @@ static int check_memobj(struct files *fs, struct file *f)
 		wppi_refuse(&fs->c->notes, "hugetlb", "descriptor %d (%s) is of huge pages", f->num,
 			    f->link);
 		f->kind = NULL;
-	} else if (f->st.st_nlink && !wppi_file_named(fs, f)) {
+	} else if (f->st.st_nlink && !wppi_file_named(f)) {
 		wppi_refuse(&fs->c->notes, "unlinked-name",
 			    "descriptor %d: %s no longer leads to its file, which has another name",
 			    f->num, f->link);
@@ -67,7 +68,7 @@ static int collect_memobj(struct files *fs, struct file *f, struct wpp_rec_ofd *
 	if (fd < 0)
 		return fd;
 	if (len > strlen(DELETED) && !strcmp(f->link + len - strlen(DELETED), DELETED) &&
-	    !wppi_file_named(fs, f))
+	    !wppi_file_named(f))
 		len -= strlen(DELETED);
 	snprintf(name, sizeof(name), "%.*s", (int)len, f->link);
 	m = wppi_capture_memobj(fs->c, memobj_kind(f), fd, name);

@@ -7,6 +7,6 @@
 /* Magic number of the filesystem; 0 when unknown. */
 uint64_t wppi_file_fs(const struct file *f);
 /* Does the name in /proc still lead to this file? */
-bool wppi_file_named(const struct files *fs, const struct file *f);
+bool wppi_file_named(const struct file *f);
 
 #endif

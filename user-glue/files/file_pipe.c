@@ -174,12 +174,8 @@ static int collect_pipe(struct files *fs, struct file *f, struct wpp_rec_ofd *re
 static int find_pipe(struct rebuild *b, uint64_t id, struct wpp_rec *rec, struct wpp_rec_pipe *p)
 {
 	size_t pos = 0;
-	int err;
 
-	do
-		err = wppi_recreate_next(b->r, WPP_REC_PIPE, &pos, rec);
-	while (!err && rec->id != id);
-	if (err)
+	if (wppi_rebuild_next(b, id, WPP_REC_PIPE, &pos, rec))
 		return WPP_ECORRUPT;
 	wpp_rec_get(rec, (uint64_t *)p, WPP_REC_NR(*p));
 	if (p->packets > rec->tail_len / 4 || p->len != rec->tail_len - 4 * p->packets)

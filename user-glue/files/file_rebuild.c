@@ -60,16 +60,72 @@ struct ofd *wppi_ofd_find(struct rebuild *b, uint64_t id)
 	return b->nr ? bsearch(&key, b->v, b->nr, sizeof(key), compare_ids) : NULL;
 }
 
-int wppi_ofd_next(const struct rebuild *b, const struct ofd *o, uint16_t type, size_t *pos,
-		  struct wpp_rec *rec)
+/* ---- Records by the object that they belong to ---- */
+
+static int compare_places(const void *pa, const void *pb)
 {
+	const struct rec_place *a = pa, *b = pb;
+
+	if (a->id != b->id)
+		return a->id < b->id ? -1 : 1;
+	if (a->type != b->type)
+		return a->type < b->type ? -1 : 1;
+	return (a->pos > b->pos) - (a->pos < b->pos);
+}
+
+static int load_index(struct rebuild *b)
+{
+	const struct recreate *r = b->r;
+	struct buf list = { 0 };
+	struct rec_place place;
+	struct wpp_rec rec;
+	size_t pos = 0;
 	int err;
 
-	do
-		err = wppi_recreate_next(b->r, type, pos, rec);
-	while (!err && rec->id != o->id);
-	return err;
+	do {
+		place.pos = pos;
+		err = wpp_rec_next(r->pcb, r->pcb_len, &pos, &rec);
+		place.id = rec.id;
+		place.type = rec.type;
+		if (!err && rec.type >= WPP_REC_PIPE && rec.type < WPP_REC_MEMOBJ)
+			wppi_buf_add(&list, &place, sizeof(place));
+	} while (!err);
+	b->index = (struct rec_place *)list.data;
+	b->nr_index = list.len / sizeof(place);
+	if (b->nr_index)
+		qsort(b->index, b->nr_index, sizeof(place), compare_places);
+	return list.failed ? WPP_ENOMEM : err == WPP_ENOENT ? 0 : err;
 }
+
+/* Index of the first place that isn't before @p. */
+static size_t lower_bound(const struct rebuild *b, const struct rec_place *p)
+{
+	size_t lo = 0, hi = b->nr_index;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (compare_places(&b->index[mid], p) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+int wppi_rebuild_next(const struct rebuild *b, uint64_t id, uint16_t type, size_t *pos,
+		      struct wpp_rec *rec)
+{
+	struct rec_place want = { .id = id, .type = type, .pos = *pos };
+	size_t i = lower_bound(b, &want);
+
+	if (i == b->nr_index || b->index[i].id != id || b->index[i].type != type)
+		return WPP_ENOENT;
+	*pos = b->index[i].pos;
+	return wpp_rec_next(b->r->pcb, b->r->pcb_len, pos, rec);
+}
+
+/* ---- Open file descriptions and their numbers ---- */
 
 static int load_ofds(struct rebuild *b)
 {
@@ -177,6 +233,7 @@ static void unload(struct rebuild *b)
 		free(b->v[i].path);
 	free(b->v);
 	free(b->nums);
+	free(b->index);
 }
 
 static int load(struct rebuild *b, struct recreate *r)
@@ -185,7 +242,9 @@ static int load(struct rebuild *b, struct recreate *r)
 
 	memset(b, 0, sizeof(*b));
 	b->r = r;
-	err = load_ofds(b);
+	err = load_index(b);
+	if (!err)
+		err = load_ofds(b);
 	return err ? err : load_nums(b);
 }
 

@@ -105,7 +105,7 @@ int wppi_socket_image(struct rebuild *b, const struct ofd *o, struct sock_image 
 	size_t pos = 0, dir;
 
 	memset(s, 0, sizeof(*s));
-	if (wppi_ofd_next(b, o, WPP_REC_SOCKET, &pos, &rec))
+	if (wppi_rebuild_next(b, o->id, WPP_REC_SOCKET, &pos, &rec))
 		return WPP_ECORRUPT;
 	wpp_rec_get(&rec, (uint64_t *)&s->rec, WPP_REC_NR(s->rec));
 	if (s->rec.local_len > sizeof(s->local.storage) ||

@@ -231,17 +231,6 @@ static int build(struct files *fs, struct entry *e, size_t nr)
 	return o.err ? o.err : number_files(fs);
 }
 
-/* Names are looked up as the process sees them. */
-static void find_root(struct files *fs)
-{
-	char ns[64];
-	struct stat a, b;
-
-	snprintf(ns, sizeof(ns), "/proc/%d/ns/mnt", (int)fs->c->pid);
-	if (stat(ns, &a) == 0 && stat("/proc/self/ns/mnt", &b) == 0 && a.st_ino != b.st_ino)
-		snprintf(fs->root, sizeof(fs->root), "/proc/%d/root", (int)fs->c->pid);
-}
-
 int wppi_files_scan(struct files *fs, struct capture *c)
 {
 	struct buf nums = { 0 }, entries = { 0 };
@@ -251,7 +240,6 @@ int wppi_files_scan(struct files *fs, struct capture *c)
 	int err;
 
 	fs->c = c;
-	find_root(fs);
 	err = list_numbers(c->pid, &nums);
 	num = (const int *)nums.data;
 	for (size_t i = 0; !err && i < nums.len / sizeof(int); i++) {

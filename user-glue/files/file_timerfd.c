@@ -89,7 +89,7 @@ static int open_timerfd(struct rebuild *b, struct ofd *o)
 	size_t pos = 0;
 	int err;
 
-	if (wppi_ofd_next(b, o, WPP_REC_TIMERFD, &pos, &rec))
+	if (wppi_rebuild_next(b, o->id, WPP_REC_TIMERFD, &pos, &rec))
 		return WPP_ECORRUPT;
 	wpp_rec_get(&rec, (uint64_t *)&t, WPP_REC_NR(t));
 	err = wppi_ofd_put(b, o, timerfd_create((int)t.clock, TFD_CLOEXEC));

@@ -39,7 +39,6 @@ struct file {
 struct files {
 	struct capture *c;
 	bool frozen;
-	char root[32]; /* before names: /proc/PID/root when the mounts are others than ours */
 	struct file *v;
 	size_t nr;
 	struct fd_num *nums; /* ascending */
@@ -84,8 +83,17 @@ struct ofd {
 	int fd;			   /* in the child: its lowest number; -1: not made yet */
 };
 
+/* Where a record of an open file description or a pipe is. */
+struct rec_place {
+	uint64_t id;
+	uint16_t type;
+	size_t pos;
+};
+
 struct rebuild {
 	struct recreate *r;
+	struct rec_place *index; /* ascending by id, type and place */
+	size_t nr_index;
 	struct ofd *v; /* ascending ids */
 	size_t nr;
 	struct fd_num *nums; /* by file, ascending in each */
@@ -107,9 +115,9 @@ int wppi_fd_reopen(int fd, uint64_t flags);
 int wppi_open_flags(uint64_t flags);
 /* Takes the locks of the image; all else is in place. */
 int wppi_locks_recreate(struct rebuild *b);
-/* Records of @type that belong to @o, as wppi_recreate_next(). */
-int wppi_ofd_next(const struct rebuild *b, const struct ofd *o, uint16_t type, size_t *pos,
-		  struct wpp_rec *rec);
+/* Records of @type with the id of an open file description or pipe, as wppi_recreate_next(). */
+int wppi_rebuild_next(const struct rebuild *b, uint64_t id, uint16_t type, size_t *pos,
+		      struct wpp_rec *rec);
 
 /*
  * A kind of file. Each callback but @match and @open may be NULL. They return 0 or a negative code.

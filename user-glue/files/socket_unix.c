@@ -362,7 +362,7 @@ static int send_queue(struct rebuild *b, const struct ofd *o, int fd)
 	size_t pos = 0;
 	int err = 0;
 
-	while (!err && wppi_ofd_next(b, o, WPP_REC_SOCKMSG, &pos, &rec) == 0)
+	while (!err && wppi_rebuild_next(b, o->id, WPP_REC_SOCKMSG, &pos, &rec) == 0)
 		err = send_one(fd, &rec);
 	if (err)
 		return wppi_child_fail(b->r, err, "what was queued in %s can't be put back: %s",
@@ -378,7 +378,7 @@ static int send_to_bound(struct rebuild *b, const struct ofd *o)
 	size_t pos = 0;
 	int fd, err;
 
-	if (wppi_ofd_next(b, o, WPP_REC_SOCKMSG, &pos, &rec))
+	if (wppi_rebuild_next(b, o->id, WPP_REC_SOCKMSG, &pos, &rec))
 		return 0;
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)

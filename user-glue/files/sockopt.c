@@ -215,7 +215,7 @@ int wppi_sockopts_set(struct rebuild *b, const struct ofd *o, int fd)
 	struct wpp_rec rec;
 	size_t pos = 0;
 
-	while (wppi_ofd_next(b, o, WPP_REC_SOCKOPT, &pos, &rec) == 0) {
+	while (wppi_rebuild_next(b, o->id, WPP_REC_SOCKOPT, &pos, &rec) == 0) {
 		wpp_rec_get(&rec, (uint64_t *)&opt, WPP_REC_NR(opt));
 		if (set_option(fd, &opt, &rec))
 			return wppi_child_fail(b->r, -errno, "option %d:%d of %s can't be set: %s",
