@@ -64,13 +64,60 @@ static _Noreturn void init_main(pid_t pid, int told)
 	_exit(0);
 }
 
+/* ---- The maker ---- */
+
+static int write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	n = write(fd, text, strlen(text));
+	close(fd);
+	return n == (ssize_t)strlen(text) ? 0 : -errno;
+}
+
+/* Who is not root may make pid namespaces in a user namespace of his own: he stays who he is. */
+static int enter_userns(void)
+{
+	unsigned int uid = geteuid(), gid = getegid();
+	char text[64];
+	int err;
+
+	if (unshare(CLONE_NEWUSER))
+		return -errno;
+	err = write_file("/proc/self/setgroups", "deny");
+	snprintf(text, sizeof(text), "%u %u 1", uid, uid);
+	if (!err)
+		err = write_file("/proc/self/uid_map", text);
+	snprintf(text, sizeof(text), "%u %u 1", gid, gid);
+	if (!err)
+		err = write_file("/proc/self/gid_map", text);
+	return err;
+}
+
+static int enter(void)
+{
+	int err;
+
+	if (!unshare(CLONE_NEWPID))
+		return 0;
+	if (errno != EPERM)
+		return -errno;
+	err = enter_userns();
+	if (!err && unshare(CLONE_NEWPID))
+		err = -errno;
+	return err;
+}
+
 int wppi_pidns_enter(const struct build *b, int *init)
 {
-	int told[2];
+	int told[2], err = enter();
 	pid_t pid;
 
-	if (unshare(CLONE_NEWPID))
-		return -errno;
+	if (err)
+		return err;
 	if (b->r.pid == 1) /* it is the init itself */
 		return 0;
 	if (pipe2(told, O_CLOEXEC))
@@ -89,17 +136,16 @@ int wppi_pidns_enter(const struct build *b, int *init)
 
 /* ---- The new process ---- */
 
-int wppi_pidns_mount(const struct build *b)
+void wppi_pidns_mount(struct build *b)
 {
-	struct recreate *r = (struct recreate *)(uintptr_t)&b->r;
-
 	if (!(b->how.flags & WPP_RECREATE_NEW_PID_NS))
-		return 0;
+		return;
 	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) ||
 	    mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL))
-		return wppi_child_fail(r, -errno, "/proc of the new pid namespace: %s",
-				       strerror(errno));
-	return 0;
+		wppi_child_note(&b->r, WPP_NOTE_CHANGED, "pid-namespace",
+				"/proc can't be mounted (%s): it shows other ids than the "
+				"process' own",
+				strerror(errno));
 }
 
 /* ---- Our side ---- */

@@ -201,8 +201,7 @@ _Noreturn void wppi_child_main(struct build *b)
 	err = clear_descriptors(b);
 	if (err)
 		wppi_child_fail(&b->r, err, "descriptors can't be set aside: %s", strerror(-err));
-	if (!err)
-		err = wppi_pidns_mount(b);
+	wppi_pidns_mount(b);
 	if (!err)
 		err = run_classes(b);
 	if (!err)

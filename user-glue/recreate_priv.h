@@ -201,7 +201,7 @@ int wppi_timens_enter(const struct build *b);
  */
 int wppi_pidns_enter(const struct build *b, int *init);
 /* In the new process: /proc shows the new namespace. */
-int wppi_pidns_mount(const struct build *b);
+void wppi_pidns_mount(struct build *b);
 /* Our numbers of the threads that the namespace counts by its own. */
 int wppi_pidns_translate(struct build *b);
 

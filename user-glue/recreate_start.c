@@ -77,7 +77,7 @@ static void clone_failed(struct build *b, int sock, int err)
 	else if (err == EPERM)
 		snprintf(text, sizeof(text),
 			 "choosing the process id %d takes CAP_CHECKPOINT_RESTORE (or "
-			 "CAP_SYS_ADMIN)",
+			 "CAP_SYS_ADMIN), or a new pid namespace (--new-pid-namespace)",
 			 (int)b->r.pid);
 	else
 		snprintf(text, sizeof(text), "the process can't be made with id %d: %s",
@@ -136,16 +136,17 @@ static int namespace_failed(int sock, int err, const char *name, const char *wha
 /* In the maker: what its next child lives in. @init: see pidns.c. */
 static int enter_namespaces(struct build *b, int sock, int *init)
 {
-	int err = wppi_timens_enter(b);
+	int err = 0;
 
-	if (err)
-		return namespace_failed(sock, err, "time-namespace",
-					"the clocks can't go on in a time namespace");
 	if (b->how.flags & WPP_RECREATE_NEW_PID_NS)
 		err = wppi_pidns_enter(b, init);
 	if (err)
 		return namespace_failed(sock, err, "pid-namespace",
 					"a pid namespace can't be made");
+	err = wppi_timens_enter(b);
+	if (err)
+		return namespace_failed(sock, err, "time-namespace",
+					"the clocks can't go on in a time namespace");
 	return 0;
 }
 

@@ -17,6 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include <grp.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -124,6 +126,58 @@ static void test_stopped(void **state)
 	kill(pid, SIGCONT);
 	subject_check(&subject);
 	finish();
+}
+
+/* Nobody in particular, without a capability. */
+static void become_nobody(void)
+{
+	assert_int_equal(setgroups(0, NULL), 0);
+	assert_int_equal(setresgid(65534, 65534, 65534), 0);
+	assert_int_equal(setresuid(65534, 65534, 65534), 0);
+	assert_int_equal(prctl(PR_SET_DUMPABLE, 1), 0); /* as after exec */
+}
+
+static bool has_user_namespaces(void)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		become_nobody();
+		_exit(unshare(CLONE_NEWUSER | CLONE_NEWPID) ? 1 : 0);
+	}
+	return waitpid(pid, &status, 0) == pid && status == 0;
+}
+
+static _Noreturn void rootless(void)
+{
+	become_nobody();
+	persisted(counter);
+	assert_int_equal(recreate(), WPP_EPERM);
+	assert_true(image_noted(&image, "capability"));
+	image.recreate_flags = WPP_RECREATE_NEW_PID_NS;
+	assert_int_equal(recreate(), 0);
+	subject_check(&subject);
+	finish();
+	_exit(0);
+}
+
+/* Who may not choose a pid gets it in a namespace of his own. */
+static void test_rootless(void **state)
+{
+	int status;
+	pid_t pid;
+
+	(void)state;
+	if (!has_user_namespaces()) {
+		print_message("this kernel gives users no namespaces\n");
+		skip();
+	}
+	pid = fork();
+	if (pid == 0)
+		rootless();
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
 }
 
 /* ---- Images that were tampered with ---- */
@@ -288,6 +342,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pid_taken),
 		cmocka_unit_test(test_stopped),
+		cmocka_unit_test(test_rootless),
 		cmocka_unit_test(test_vdso_of_another_kernel),
 		cmocka_unit_test(test_lesser_processor),
 		cmocka_unit_test(test_regions_mutated),
