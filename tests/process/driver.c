@@ -3,12 +3,14 @@
  * Runs a self-checking program through persist, SIGKILL and recreate, twice, and has it check
  * itself after each.
  *
- *   driver [--continue] [--reboot] [--stopped] [--unprivileged] [--allow NAME]... [--refused NAME]
+ *   driver [--continue] [--reboot] [--stopped] [--terminal] [--unprivileged] [--allow NAME]...
+ * [--refused NAME]
  * [--plain] PROGRAM [ARG]...
  *
  * --continue      persist it first without killing: it runs on and checks itself
  * --reboot        recreate it where the clocks stand at less than when it was persisted
  * --stopped       persist it while it is stopped by SIGSTOP: it has to stay so
+ * --terminal      it leads the session of a terminal, and gets another one when recreated
  * --unprivileged  as nobody, with CAP_CHECKPOINT_RESTORE alone
  * --allow NAME    persist with this loss allowed
  * --refused NAME  persist has to refuse it with this name and leave it unharmed
@@ -38,7 +40,7 @@
 #define BOOT_CLOCK 100 /* what CLOCK_MONOTONIC shows after the "reboot", in seconds */
 
 struct options {
-	bool go_on, reboot, plain, stopped, unprivileged;
+	bool go_on, reboot, plain, stopped, terminal, unprivileged;
 	const char *refused;
 };
 
@@ -124,6 +126,16 @@ static void round_trip(const struct options *o, bool reboot, struct image *im, s
 	subject_check(s);
 }
 
+static void go_on(const struct options *o, struct image *im, struct subject *s)
+{
+	if (o->stopped)
+		subject_stop(s);
+	persist(im, s, false);
+	if (o->stopped)
+		subject_continue(s);
+	subject_check(s);
+}
+
 static void run(const struct options *o, struct image *im, char *const argv[])
 {
 	struct subject s;
@@ -133,16 +145,27 @@ static void run(const struct options *o, struct image *im, char *const argv[])
 		check_refused(im, &s, o->refused);
 		return;
 	}
-	if (o->go_on) {
-		if (o->stopped)
-			subject_stop(&s);
-		persist(im, &s, false);
-		if (o->stopped)
-			subject_continue(&s);
-		subject_check(&s);
-	}
+	if (o->go_on)
+		go_on(o, im, &s);
 	round_trip(o, o->reboot, im, &s);
 	round_trip(o, false, im, &s);
+	subject_end(&s);
+}
+
+static void run_on_terminals(const struct options *o, struct image *im, char *const argv[])
+{
+	struct terminal t = terminal_open();
+	struct subject s;
+
+	subject_start_on(&s, argv, &t);
+	subject_check(&s);
+	terminal_expect(&t, "hello");
+	for (int round = 0; round < 2; round++) {
+		t = terminal_open();
+		im->stdio = (const int[]){ t.slave, t.slave, t.slave };
+		round_trip(o, false, im, &s);
+		terminal_expect(&t, "hello");
+	}
 	subject_end(&s);
 }
 
@@ -159,10 +182,15 @@ static void run_plain(char *const argv[])
 static void parse(int argc, char **argv, struct options *o, struct image *im)
 {
 	static const struct option longs[] = {
-		{ "continue", no_argument, NULL, 'c' },	     { "reboot", no_argument, NULL, 'b' },
-		{ "allow", required_argument, NULL, 'a' },   { "plain", no_argument, NULL, 'p' },
-		{ "refused", required_argument, NULL, 'r' }, { "stopped", no_argument, NULL, 's' },
-		{ "unprivileged", no_argument, NULL, 'u' },  { 0 },
+		{ "continue", no_argument, NULL, 'c' },
+		{ "reboot", no_argument, NULL, 'b' },
+		{ "allow", required_argument, NULL, 'a' },
+		{ "plain", no_argument, NULL, 'p' },
+		{ "refused", required_argument, NULL, 'r' },
+		{ "stopped", no_argument, NULL, 's' },
+		{ "terminal", no_argument, NULL, 't' },
+		{ "unprivileged", no_argument, NULL, 'u' },
+		{ 0 },
 	};
 	size_t nr_allow = 0;
 	int c;
@@ -174,6 +202,8 @@ static void parse(int argc, char **argv, struct options *o, struct image *im)
 			o->reboot = true;
 		else if (c == 's')
 			o->stopped = true;
+		else if (c == 't')
+			o->terminal = true;
 		else if (c == 'u')
 			o->unprivileged = true;
 		else if (c == 'p')
@@ -215,6 +245,9 @@ int main(int argc, char **argv)
 	}
 	image_create(&image);
 	atexit(remove_image);
-	run(&options, &image, argv + optind);
+	if (options.terminal)
+		run_on_terminals(&options, &image, argv + optind);
+	else
+		run(&options, &image, argv + optind);
 	return 0;
 }

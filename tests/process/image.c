@@ -110,6 +110,8 @@ int image_recreate(struct image *im, pid_t *pid)
 	struct wpp_media *media = image_open(im, WPP_MEDIA_RDONLY);
 	int err;
 
+	if (im->stdio)
+		memcpy(how.stdio, im->stdio, sizeof(how.stdio));
 	err = wpp_process_recreate(wpp_media_store(media), IMAGE_NAME, &how, &done);
 	wpp_media_close(media);
 	*pid = done.pid;

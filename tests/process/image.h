@@ -11,6 +11,7 @@ struct image {
 	char path[64];
 	const char *allow[8]; /* notes to let go, NULL-terminated */
 	uint32_t recreate_flags;
+	const int *stdio; /* for recreation; NULL: none */
 	char notes[8192]; /* "kind name: text" lines of the last call */
 };
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -117,23 +118,45 @@ static void await(struct subject *s, const char *name, char *text)
 	}
 }
 
-/* Detached from the harness: nothing but /dev/null is open. */
-static void run_program(char *const argv[])
+struct terminal terminal_open(void)
+{
+	struct terminal t = { .master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC) };
+
+	if (t.master < 0 || grantpt(t.master) || unlockpt(t.master))
+		fail("no terminal: %s", strerror(errno));
+	t.slave = open(ptsname(t.master), O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (t.slave < 0)
+		fail("%s: %s", ptsname(t.master), strerror(errno));
+	return t;
+}
+
+void terminal_expect(const struct terminal *t, const char *text)
+{
+	char got[256] = "";
+
+	if (read(t->master, got, sizeof(got) - 1) < 0 || strcmp(got, text) != 0)
+		fail("the terminal shows '%s' instead of '%s'", got, text);
+}
+
+/* Detached from the harness: nothing but /dev/null or the terminal is open. */
+static void run_program(char *const argv[], const struct terminal *terminal)
 {
 	sigset_t none;
-	int null = open("/dev/null", O_RDWR);
+	int fd = terminal ? terminal->slave : open("/dev/null", O_RDWR);
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	setsid();
-	for (int fd = 0; fd < 3; fd++)
-		dup2(null, fd);
+	if (terminal)
+		ioctl(fd, TIOCSCTTY, 0);
+	for (int std = 0; std < 3; std++)
+		dup2(fd, std);
 	close_range(3, ~0u, 0);
 	execv(argv[0], argv);
 	_exit(127);
 }
 
-void subject_start(struct subject *s, char *const argv[])
+void subject_start_on(struct subject *s, char *const argv[], const struct terminal *terminal)
 {
 	char text[ANSWER_MAX];
 
@@ -145,8 +168,13 @@ void subject_start(struct subject *s, char *const argv[])
 	if (s->pid < 0)
 		fail("fork: %s", strerror(errno));
 	if (!s->pid)
-		run_program(argv);
+		run_program(argv, terminal);
 	await(s, "ready", text);
+}
+
+void subject_start(struct subject *s, char *const argv[])
+{
+	subject_start_on(s, argv, NULL);
 }
 
 void subject_check(struct subject *s)

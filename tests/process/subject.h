@@ -14,9 +14,19 @@ struct subject {
 	int round; /* checks asked for so far */
 };
 
+/* A terminal of which the test holds the other end. */
+struct terminal {
+	int master, slave;
+};
+
 /* Says what failed and exits with 1; the subject is killed and its directory removed. */
 void fail(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
+/* It leads a session: without a terminal, or with that one. */
 void subject_start(struct subject *s, char *const argv[]);
+void subject_start_on(struct subject *s, char *const argv[], const struct terminal *terminal);
+struct terminal terminal_open(void);
+/* Fails unless just this was written to it. */
+void terminal_expect(const struct terminal *t, const char *text);
 /* Asks for a check and fails unless the verdict is "ok". */
 void subject_check(struct subject *s);
 /* It was killed by somebody: reap it, and fail unless it is really gone. */
