@@ -35,15 +35,15 @@ enum vma_trait {
 /* A mapping, as /proc/PID/maps and smaps tell. */
 struct vma {
 	uint64_t start, end, off;
-	uint64_t dev, ino; /* by maps first, by stat() once it is classified */
+	uint64_t dev, ino; /* as maps tells; some file systems tell stat() something else */
 	uint32_t prot;	   /* PROT_* */
 	uint32_t flags;	   /* MAP_SHARED or MAP_PRIVATE, MAP_GROWSDOWN, MAP_NORESERVE */
 	uint64_t advice;   /* enum wpp_region_advice */
 	uint32_t traits;   /* enum vma_trait */
 	uint32_t kind;	   /* enum wpp_region_kind */
 	uint32_t object;   /* memory object id, 0: none */
-	uint64_t file_size, file_mtime_ns;
-	char *path; /* owned; "" for anonymous */
+	uint64_t file_dev, file_ino, file_size, file_mtime_ns; /* as stat() tells */
+	char *path;					       /* owned; "" for anonymous */
 };
 
 struct vma_list {

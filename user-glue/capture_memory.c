@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* The address space: what kind of memory each mapping is, and the kernel's notes about it. */
+#include <dirent.h>
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -89,40 +90,30 @@ static void check_vma(struct capture *c, const struct vma *v)
 	}
 }
 
-static int memory_check(struct capture *c)
-{
-	int err;
-
-	wppi_vmas_free(&c->vmas);
-	err = wppi_vmas_read(c->pid, "smaps", &c->vmas);
-	for (size_t i = 0; !err && i < c->vmas.nr; i++)
-		check_vma(c, &c->vmas.v[i]);
-	return err;
-}
-
-/*
- * smaps walks all page tables, 8 ms a GiB: its flags are taken from the check before the freeze
- * when the mappings are the same still.
- */
-int wppi_memory_refresh(struct capture *c)
-{
-	struct vma_list now;
-	int err = wppi_vmas_read(c->pid, "maps", &now);
-
-	if (err)
-		return err;
-	if (wppi_vmas_adopt_flags(&now, &c->vmas)) {
-		wppi_vmas_free(&c->vmas);
-		c->vmas = now;
-		return 0;
-	}
-	wppi_vmas_free(&now);
-	return memory_check(c);
-}
-
 /* ---- What a mapping is ---- */
 
-/* Opens what is mapped. Needs CAP_CHECKPOINT_RESTORE; without it the path must do. */
+/* A descriptor of the process that leads to the same file. */
+static int open_by_descriptor(const struct capture *c, const struct vma *v, int flags)
+{
+	char path[300];
+	struct dirent *d;
+	struct stat st;
+	int fd = -EPERM;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)c->pid);
+	dir = opendir(path);
+	while (dir && fd < 0 && (d = readdir(dir))) {
+		snprintf(path, sizeof(path), "/proc/%d/fd/%s", (int)c->pid, d->d_name);
+		if (stat(path, &st) == 0 && st.st_dev == v->dev && st.st_ino == v->ino)
+			fd = open(path, flags | O_CLOEXEC);
+	}
+	if (dir)
+		closedir(dir);
+	return fd < 0 ? -EPERM : fd;
+}
+
+/* Opens what is mapped. Needs CAP_CHECKPOINT_RESTORE; without it a path or descriptor must do. */
 static int open_mapped(const struct capture *c, const struct vma *v, int flags)
 {
 	char path[4200];
@@ -130,13 +121,15 @@ static int open_mapped(const struct capture *c, const struct vma *v, int flags)
 
 	snprintf(path, sizeof(path), "/proc/%d/map_files/%lx-%lx", (int)c->pid, v->start, v->end);
 	fd = open(path, flags | O_CLOEXEC);
-	if (fd >= 0 || (errno != EPERM && errno != EACCES) || has_suffix(v->path, DELETED))
+	if (fd >= 0 || (errno != EPERM && errno != EACCES))
 		return fd < 0 ? -errno : fd;
-	fd = open(v->path, flags | O_CLOEXEC);
+	if (has_suffix(v->path, DELETED))
+		return open_by_descriptor(c, v, flags);
+	snprintf(path, sizeof(path), "/proc/%d/root%s", (int)c->pid, v->path);
+	fd = open(path, flags | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }
 
-/* The path is as we see it, also when the process has another root. */
 static bool is_linked(const struct vma *v, const struct stat *st)
 {
 	struct stat there;
@@ -204,8 +197,8 @@ static int classify_opened(struct capture *c, struct vma *v, int fd)
 		refuse_vma(c, v, "device-memory", "not of a regular file");
 		return WPP_EREFUSED;
 	}
-	v->dev = st.st_dev;
-	v->ino = st.st_ino;
+	v->file_dev = st.st_dev;
+	v->file_ino = st.st_ino;
 	v->file_size = (uint64_t)st.st_size;
 	v->file_mtime_ns = (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
 	if (!is_linked(v, &st) || (memory && shared))
@@ -232,39 +225,79 @@ static int classify_file(struct capture *c, struct vma *v)
 }
 
 /* Segments of one program or library follow each other: no need to look twice. */
-static bool classify_like(struct vma *v, const struct vma *before, uint64_t dev, uint64_t ino)
+static bool classify_like(struct vma *v, const struct vma *before)
 {
-	if (!before || dev != v->dev || ino != v->ino || before->kind != WPP_REGION_FILE ||
-	    (v->flags & MAP_SHARED) || strcmp(v->path, before->path))
+	if (!before || before->dev != v->dev || before->ino != v->ino ||
+	    before->kind != WPP_REGION_FILE || (v->flags & MAP_SHARED) ||
+	    strcmp(v->path, before->path))
 		return false;
-	v->dev = before->dev;
-	v->ino = before->ino;
+	v->file_dev = before->file_dev;
+	v->file_ino = before->file_ino;
 	v->file_size = before->file_size;
 	v->file_mtime_ns = before->file_mtime_ns;
 	v->kind = before->kind;
 	return true;
 }
 
+/* A refusal does not end it: all reasons are named. */
 static int classify_all(struct capture *c)
 {
-	uint64_t dev = 0, ino = 0, next_dev, next_ino;
 	int err = 0;
 
-	for (size_t i = 0; !err && i < c->vmas.nr; i++) {
+	for (size_t i = 0; (!err || err == WPP_EREFUSED) && i < c->vmas.nr; i++) {
 		struct vma *v = &c->vmas.v[i];
 
-		next_dev = v->dev;
-		next_ino = v->ino;
 		if (has_prefix(v->path, "[v"))
 			v->kind = WPP_REGION_SPECIAL;
 		else if (!v->ino)
 			v->kind = WPP_REGION_ANON;
-		else if (!classify_like(v, i ? v - 1 : NULL, dev, ino))
+		else if (!classify_like(v, i ? v - 1 : NULL))
 			err = classify_file(c, v);
-		dev = next_dev;
-		ino = next_ino;
 	}
 	return err;
+}
+
+/* ---- Before and after the freeze ---- */
+
+static int memory_check(struct capture *c)
+{
+	unsigned int before = c->notes.nr_refused;
+	int err;
+
+	wppi_vmas_free(&c->vmas);
+	err = wppi_vmas_read(c->pid, "smaps", &c->vmas);
+	for (size_t i = 0; !err && i < c->vmas.nr; i++)
+		check_vma(c, &c->vmas.v[i]);
+	if (!err && c->notes.nr_refused == before)
+		err = classify_all(c);
+	wppi_memobjs_free(c); /* files may come and go until the process is stopped */
+	return err == WPP_EREFUSED ? 0 : err;
+}
+
+/*
+ * smaps walks all page tables, 8 ms a GiB: its flags are taken from the check before the freeze
+ * when the mappings are the same still.
+ */
+int wppi_memory_refresh(struct capture *c)
+{
+	struct vma_list now;
+	int err = wppi_vmas_read(c->pid, "maps", &now);
+
+	if (err)
+		return err;
+	if (!wppi_vmas_adopt_flags(&now, &c->vmas)) {
+		wppi_vmas_free(&now);
+		err = memory_check(c);
+		if (!err)
+			err = wppi_vmas_read(c->pid, "maps", &now);
+		if (!err)
+			wppi_vmas_adopt_flags(&now, &c->vmas);
+	}
+	if (err)
+		return err;
+	wppi_vmas_free(&c->vmas);
+	c->vmas = now;
+	return 0;
 }
 
 /* ---- Records ---- */
@@ -293,8 +326,8 @@ static void record_region(struct capture *c, const struct vma *v)
 		rec.object = v->object;
 		rec.object_off = v->off;
 	} else if (v->kind == WPP_REGION_FILE || v->kind == WPP_REGION_SHFILE) {
-		rec.dev = v->dev;
-		rec.ino = v->ino;
+		rec.dev = v->file_dev;
+		rec.ino = v->file_ino;
 		rec.size = v->file_size;
 		rec.mtime_ns = v->file_mtime_ns;
 	}

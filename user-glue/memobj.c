@@ -63,7 +63,7 @@ close:
 	return NULL;
 }
 
-static void record(struct capture *c, const struct memobj *o)
+static void record(struct capture *c, struct memobj *o)
 {
 	struct wpp_rec_memobj rec = {
 		.kind = o->kind,
@@ -76,6 +76,7 @@ static void record(struct capture *c, const struct memobj *o)
 	struct stat st;
 
 	if (fstat(o->fd, &st) == 0) {
+		rec.size = o->size = (uint64_t)st.st_size;
 		rec.mode = st.st_mode;
 		rec.uid = st.st_uid;
 		rec.gid = st.st_gid;
