@@ -182,7 +182,7 @@ static void search_expand(const struct wpp_ptes *t, struct search *s, uint32_t i
 	}
 }
 
-/* Move the entries along the way, the last one first; returns the slot that is free then. */
+/* Move the entries along the way, the last one first; returns the slot to overwrite then. */
 static uint64_t search_shift(struct wpp_ptes *t, const struct search *s, uint32_t i, uint64_t to)
 {
 	for (; i >= 2; i = s->parent[i]) {
@@ -190,7 +190,6 @@ static uint64_t search_shift(struct wpp_ptes *t, const struct search *s, uint32_
 
 		*key_at(t, to) = *key_at(t, from);
 		*frame_at(t, to) = *frame_at(t, from);
-		*key_at(t, from) = 0;
 		to = from;
 	}
 	return to;

@@ -90,7 +90,7 @@ static void node_get(const struct wpp_regions *t, uint32_t i, struct wpp_region 
 /* Would @b continue @a if both had the same protection? */
 static bool continues(const struct wppi_region_node *a, const struct wppi_region_node *b)
 {
-	return a->start + a->len == b->start && b->start && a->file_off + a->len == b->file_off &&
+	return a->start + a->len == b->start && a->file_off + a->len == b->file_off &&
 	       a->flags == b->flags && a->cookie == b->cookie && a->space == b->space &&
 	       a->path == b->path && !wpp_memcmp(&a->file, &b->file, sizeof(a->file));
 }

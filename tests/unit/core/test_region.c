@@ -11,6 +11,11 @@
 
 #include "prop.h"
 
+#ifdef WPP_TEST_SMALL
+#define SCALE 8
+#else
+#define SCALE 1
+#endif
 #define PAGE	  4096ull
 #define MODEL_MAX 64 /* pages of the model's address space */
 
@@ -194,52 +199,69 @@ static void refuses_bad_memory(void **state)
 	assert_int_equal(wpp_regions_bytes(1, UINT32_MAX), 0);
 }
 
-/* Paths are counted, shared and reclaimed; what does not fit is refused without a change. */
-static void paths_fill_and_come_back(void **state)
+/* One of 400 paths, of 1 to 4095 bytes. */
+static const char *path_of(uint32_t i)
 {
-	struct table *tab = table_new(1000, 20000);
-	static char path[4200];
-	struct wpp_region r = { .path = path, .len = PAGE };
-	uint32_t nr = 0;
+	static char path[4096];
+	uint32_t len = 1 + i * 2654435761u % 4095;
+
+	memset(path, 'a' + (int)(i % 26), len);
+	path[0] = (char)('a' + (int)(i / 26));
+	path[len] = 0;
+	return path;
+}
+
+/* Paths are shared and reclaimed; what does not fit is refused without a change. */
+static void paths_come_and_go(void **state)
+{
+	enum { REGIONS = 100, PATHS = 400 };
+	struct prop p = prop_begin(__func__, 8);
+	struct table *tab = table_new(REGIONS, 60000);
+	uint32_t path[REGIONS] = { 0 }, refused = 0;
+	struct wpp_region r;
 
 	(void)state;
-	memset(path, 'p', sizeof(path) - 1);
+	for (p.step = 0; p.step < 100000 / SCALE; p.step++) {
+		uint32_t i = (uint32_t)prop_below(&p, REGIONS), n = (uint32_t)prop_below(&p, PATHS);
+		int err;
+
+		r = region(2 * i * PAGE, PAGE, 0);
+		assert_int_equal(wpp_regions_remove(&tab->t, r.start, PAGE), 0);
+		r.path = path_of(n);
+		err = wpp_regions_add(&tab->t, &r);
+		path[i] = err ? 0 : n + 1;
+		prop_assert(&p, !err || err == WPP_ENOSPC);
+		refused += err != 0;
+		i = (uint32_t)prop_below(&p, REGIONS);
+		err = wpp_regions_find(&tab->t, 2 * i * PAGE, &r);
+		prop_assert(&p, !err == (path[i] != 0));
+		prop_assert(&p, err || !strcmp(r.path, path_of(path[i] - 1)));
+	}
+	assert_true(refused > 1000 / SCALE);
+	assert_int_equal(wpp_regions_remove(&tab->t, 0, 2 * REGIONS * PAGE), 0);
+	for (uint32_t i = 0; i < 14; i++) { /* all of the room is there again */
+		char longest[WPP_REGION_PATH_MAX] = { 0 };
+
+		memset(longest, 'a' + (int)i, sizeof(longest) - 1);
+		r = region(i * PAGE, PAGE, i);
+		r.path = longest;
+		assert_int_equal(wpp_regions_add(&tab->t, &r), 0);
+	}
+	table_free(tab);
+}
+
+static void refuses_long_paths(void **state)
+{
+	struct table *tab = table_new(4, 0);
+	struct wpp_region r = region(0, PAGE, 0);
+	static char path[4097];
+
+	(void)state;
+	memset(path, 'p', 4096);
+	r.path = path;
 	assert_int_equal(wpp_regions_add(&tab->t, &r), WPP_EINVAL);
 	path[4095] = 0;
-	for (int err = 0; !err; nr++) {
-		path[0] = (char)('a' + nr);
-		r.start = 2 * nr * PAGE;
-		err = wpp_regions_add(&tab->t, &r);
-		assert_true(!err || err == WPP_ENOSPC);
-	}
-	nr--;
-	assert_true(nr >= 4);
-	assert_int_equal(wpp_regions_count(&tab->t), nr);
-	/* The same path takes no more room; others come in as soon as one goes. */
-	path[0] = 'a';
-	r.start = 2001 * PAGE;
 	assert_int_equal(wpp_regions_add(&tab->t, &r), 0);
-	for (uint32_t i = 0; i < 500; i++) {
-		uint64_t victim = 2 * (i % nr) * PAGE;
-
-		assert_int_equal(wpp_regions_remove(&tab->t, victim, PAGE), 0);
-		path[0] = 'A';
-		path[1] = (char)('0' + i % 64);
-		path[2] = (char)('0' + i / 64);
-		r.start = victim;
-		/* 'a' is still used by the one that stays. */
-		if (i == 0) {
-			assert_int_equal(wpp_regions_add(&tab->t, &r), WPP_ENOSPC);
-			path[0] = 'a';
-			path[1] = path[2] = 'p';
-		}
-		if (i > 0 && i % nr == 0)
-			continue;
-		assert_int_equal(wpp_regions_add(&tab->t, &r), 0);
-		assert_int_equal(wpp_regions_find(&tab->t, victim, &r), 0);
-		assert_int_equal(strlen(r.path), 4095);
-		r.path = path;
-	}
 	table_free(tab);
 }
 
@@ -450,7 +472,7 @@ static void against_model(uint64_t seed, uint64_t base, uint32_t nr_max, uint64_
 	struct table *tab = table_new(nr_max, 0);
 	struct model m = { .base = base, .nr_max = nr_max };
 
-	for (p.step = 0; p.step < steps; p.step++) {
+	for (p.step = 0; p.step < steps / SCALE; p.step++) {
 		random_step(&p, &m, &tab->t);
 		compare(&p, &m, &tab->t);
 	}
@@ -505,7 +527,7 @@ static void scribbled_memory_is_harmless(void **state)
 	struct prop p = prop_begin(__func__, 6);
 
 	(void)state;
-	for (p.step = 0; p.step < 2000; p.step++) {
+	for (p.step = 0; p.step < 2000 / SCALE; p.step++) {
 		struct table *tab = table_new(24, 0);
 		struct model m = { .base = 0, .nr_max = 24 };
 		size_t bytes = (size_t)wpp_regions_bytes(24, 0);
@@ -541,7 +563,8 @@ int main(void)
 		cmocka_unit_test(the_top_of_the_address_space),
 		cmocka_unit_test(refuses_impossible_ranges),
 		cmocka_unit_test(refuses_bad_memory),
-		cmocka_unit_test(paths_fill_and_come_back),
+		cmocka_unit_test(paths_come_and_go),
+		cmocka_unit_test(refuses_long_paths),
 		cmocka_unit_test(thesis_section_holds_every_region_of_linux),
 		cmocka_unit_test(random_calls_match_the_model),
 		cmocka_unit_test(big_tree_matches_a_flat_array),
