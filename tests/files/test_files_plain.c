@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <mqueue.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +14,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <linux/bpf.h>
+#include <linux/io_uring.h>
 #include <linux/kcmp.h>
+#include <linux/perf_event.h>
 #include <wpp/process.h>
 
 #include "round.h"
@@ -449,6 +453,13 @@ static void test_changed_files(void **state)
 
 /* ---- Refused by name ---- */
 
+static void renumber_if(int fd)
+{
+	sh->v[0] = fd >= 0;
+	if (fd >= 0)
+		renumber(fd, 3);
+}
+
 static void build_lease(void)
 {
 	write_file("l", "");
@@ -480,6 +491,90 @@ static void build_other_name(void)
 	CHECK(link(in_dir("n"), in_dir("n2")) == 0 && unlink(in_dir("n")) == 0);
 }
 
+/* What a machine doesn't have is left out: the descriptor is then not made. */
+static void build_io_uring(void)
+{
+	struct io_uring_params p = { 0 };
+
+	renumber_if((int)syscall(SYS_io_uring_setup, 4, &p));
+}
+
+static void build_userfaultfd(void)
+{
+	renumber_if((int)syscall(SYS_userfaultfd, O_CLOEXEC));
+}
+
+static void build_fanotify(void)
+{
+	renumber_if((int)syscall(SYS_fanotify_init, 0, O_RDONLY));
+}
+
+static void build_perf(void)
+{
+	struct perf_event_attr attr = { .type = PERF_TYPE_SOFTWARE,
+					.size = sizeof(attr),
+					.config = PERF_COUNT_SW_TASK_CLOCK };
+
+	renumber_if((int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0));
+}
+
+static void build_bpf(void)
+{
+	union bpf_attr attr = {
+		.map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 4, .max_entries = 1
+	};
+
+	renumber_if((int)syscall(SYS_bpf, BPF_MAP_CREATE, &attr, sizeof(attr)));
+}
+
+static void build_device(void)
+{
+	renumber_if(open("/dev/kmsg", O_RDONLY | O_NONBLOCK));
+}
+
+static void build_mqueue(void)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "/wpp-test-%d", getpid());
+	renumber_if((int)mq_open(name, O_RDWR | O_CREAT, 0600, NULL));
+	mq_unlink(name);
+}
+
+static void build_pidfd(void)
+{
+	renumber_if((int)syscall(SYS_pidfd_open, getppid(), 0));
+}
+
+static void test_refused_if_there(void **state)
+{
+	static const struct {
+		void (*build)(void);
+		const char *name;
+	} cases[] = {
+		{ build_io_uring, "io_uring: " }, { build_userfaultfd, "userfaultfd: " },
+		{ build_fanotify, "fanotify: " }, { build_perf, "perf-event: " },
+		{ build_bpf, "bpf: " },		  { build_device, "device: " },
+		{ build_mqueue, "mqueue: " },	  { build_pidfd, "pidfd: " },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int err;
+
+		sh->notes[0] = '\0';
+		sh->v[0] = 0;
+		err = round_refused(cases[i].build);
+		if (!sh->v[0]) {
+			print_message("this machine can't test %s\n", cases[i].name);
+			continue;
+		}
+		assert_int_equal(err, WPP_EREFUSED);
+		if (strncmp(sh->notes, cases[i].name, strlen(cases[i].name)))
+			fail_msg("expected '%s': %s", cases[i].name, sh->notes);
+	}
+}
+
 static void test_refused(void **state)
 {
 	static const struct {
@@ -505,12 +600,19 @@ static void test_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		round_test(test_regular),	round_test(test_crowd),
-		round_test(test_dir),		round_test(test_devices),
-		round_test(test_objects),	round_test(test_owner),
-		round_test(test_locks),		round_test(test_lock_taken),
-		round_test(test_stdio),		round_test(test_pipe_outside),
-		round_test(test_changed_files), round_test(test_refused),
+		round_test(test_regular),
+		round_test(test_crowd),
+		round_test(test_dir),
+		round_test(test_devices),
+		round_test(test_objects),
+		round_test(test_owner),
+		round_test(test_locks),
+		round_test(test_lock_taken),
+		round_test(test_stdio),
+		round_test(test_pipe_outside),
+		round_test(test_changed_files),
+		round_test(test_refused),
+		round_test(test_refused_if_there),
 	};
 
 	setpgid(0, 0);

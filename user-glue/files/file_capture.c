@@ -10,9 +10,10 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "files.h"
+#include "file_path.h"
 
-#define CHECKS 3 /* of a running process, until all fits together */
+#define MQUEUE_MAGIC 0x19800202
+#define CHECKS	     3 /* of a running process, until all fits together */
 
 /* ---- What no kind takes ---- */
 
@@ -56,6 +57,9 @@ bool wppi_file_refuse(struct files *fs, const struct file *f)
 					   "descriptor %d (%s) can't be made anew; close it before",
 					   f->num, f->link);
 	}
+	if (wppi_file_fs(f) == MQUEUE_MAGIC)
+		return wppi_refuse(n, "mqueue", "descriptor %d is the message queue %s", f->num,
+				   f->link);
 	if (S_ISDIR(f->st.st_mode))
 		return wppi_refuse(n, "deleted-directory", "descriptor %d: %s was removed", f->num,
 				   f->link);
