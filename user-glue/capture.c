@@ -2,6 +2,7 @@
 /* wpp_process_persist(): check, freeze, ask, collect, copy, commit, let go. */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -238,23 +239,52 @@ static int freeze_and_save(struct capture *c, struct wpp_writer *w, uint32_t fla
 	return err;
 }
 
-static int persist(struct capture *c, struct wpp_store *st, const char *image, uint32_t flags,
-		   struct wpp_persisted *done)
+struct job {
+	struct capture *c;
+	struct wpp_store *st;
+	const char *image;
+	uint32_t flags;
+	struct wpp_persisted *done;
+	int err;
+};
+
+static void *persist(void *arg)
 {
-	struct urgency urgency;
+	struct job *job = arg;
+	struct capture *c = job->c;
 	struct wpp_writer *w;
 	int err = check(c);
 
 	if (!err)
-		err = wppi_make_room(c, st, image);
+		err = wppi_make_room(c, job->st, job->image);
 	if (!err)
-		err = wpp_writer_begin(st, image, WPP_WRITER_EMPTY, &w);
+		err = wpp_writer_begin(job->st, job->image, WPP_WRITER_EMPTY, &w);
+	if (!err) {
+		wppi_urgency_raise();
+		err = freeze_and_save(c, w, job->flags, job->done);
+	}
+	job->err = err;
+	return NULL;
+}
+
+/*
+ * In a thread of its own: the kernel detaches a tracer's threads when it ends, even one that hangs
+ * in a device's I/O and could not be detached by hand; and the caller's priority is left alone.
+ */
+static int persist_apart(struct job *job)
+{
+	sigset_t all, old;
+	pthread_t thread;
+	int err;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	err = pthread_create(&thread, NULL, persist, job);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (err)
-		return err;
-	wppi_urgency_raise(&urgency);
-	err = freeze_and_save(c, w, flags, done);
-	wppi_urgency_lower(&urgency);
-	return err;
+		return -err;
+	pthread_join(thread, NULL);
+	return job->err;
 }
 
 int wpp_process_persist(struct wpp_store *st, const char *image, pid_t pid,
@@ -263,10 +293,17 @@ int wpp_process_persist(struct wpp_store *st, const char *image, pid_t pid,
 	uint64_t start = wppi_now_ns(CLOCK_MONOTONIC);
 	struct wpp_persisted result = { 0 };
 	struct capture c;
+	struct job job = {
+		.c = &c,
+		.st = st,
+		.image = image,
+		.flags = how ? how->flags : 0,
+		.done = &result,
+	};
 	int err = capture_init(&c, pid, how);
 
 	if (!err)
-		err = persist(&c, st, image, how ? how->flags : 0, &result);
+		err = persist_apart(&job);
 	result.durable_ns = wppi_now_ns(CLOCK_MONOTONIC) - start;
 	if (done)
 		*done = result;

@@ -105,14 +105,8 @@ int wppi_trap(struct capture *c, pid_t tid);
 /* Waits for a stop of @tid, which executes nothing that blocks. 0; -ESRCH when it is gone. */
 int wppi_stop_wait(pid_t tid, int *status);
 
-/* The tracer runs with a real-time priority while the target is stopped. */
-struct urgency {
-	int policy;
-	int priority;
-	bool raised;
-};
-void wppi_urgency_raise(struct urgency *u);
-void wppi_urgency_lower(const struct urgency *u);
+/* A real-time priority for this thread, while a process is stopped. May not be allowed. */
+void wppi_urgency_raise(void);
 
 /* ---- capture_threads.c ---- */
 

@@ -157,6 +157,8 @@ static void *fill_batches(void *arg)
 	struct copier *cp = arg;
 	struct batch *b;
 
+	if (!cp->buffers) /* else the backend's threads need a CPU too */
+		wppi_urgency_raise();
 	pthread_mutex_lock(&cp->lock);
 	while (!cp->stop) {
 		b = find_named(cp);
@@ -378,7 +380,9 @@ static int copy_all(struct copier *cp, struct capture *c)
 	cp->total = runs.nr_pages;
 	for (size_t i = 0; i < c->nr_objs; i++)
 		cp->total += c->objs[i].size / WPP_PAGE_SIZE;
-	if (cp->total > THREAD_PAGES)
+	if (!err)
+		err = open_room(cp);
+	if (!err && cp->total > THREAD_PAGES)
 		start_thread(cp);
 	err = copy_runs(cp, c->mm_space, -1, &runs, err);
 	for (size_t i = 0; !err && i < c->nr_objs; i++) {

@@ -29,27 +29,13 @@
 
 /* ---- Priority ---- */
 
-void wppi_urgency_raise(struct urgency *u)
+void wppi_urgency_raise(void)
 {
-	struct sched_param param;
+	struct sched_param param = { .sched_priority = URGENT_PRIORITY };
+	int policy = sched_getscheduler(0);
 
-	u->raised = false;
-	u->policy = sched_getscheduler(0);
-	if (u->policy != SCHED_OTHER && u->policy != SCHED_BATCH)
-		return;
-	if (sched_getparam(0, &param))
-		return;
-	u->priority = param.sched_priority;
-	param.sched_priority = URGENT_PRIORITY;
-	u->raised = sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &param) == 0;
-}
-
-void wppi_urgency_lower(const struct urgency *u)
-{
-	struct sched_param param = { .sched_priority = u->priority };
-
-	if (u->raised)
-		sched_setscheduler(0, u->policy, &param);
+	if (policy == SCHED_OTHER || policy == SCHED_BATCH)
+		sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &param);
 }
 
 /* ---- Waiting ---- */
@@ -262,10 +248,7 @@ int wppi_freeze(struct capture *c)
 	return err;
 }
 
-/*
- * A thread that has not stopped yet can't be detached; it was interrupted, so it will stop. One
- * that is stuck in the kernel stays seized until this process ends, which harms nobody.
- */
+/* One that has not stopped can't be detached by hand; the end of our thread does. */
 static void thaw_thread(pid_t tid)
 {
 	int status;

@@ -36,7 +36,10 @@ struct wpp_note {
 	const char *text;
 };
 
-/** struct wpp_report - where notes go; @note runs on the caller's thread; strings are borrowed */
+/**
+ * struct wpp_report - where notes go; both run during the call, perhaps on a thread of the library
+ * while the caller's waits; strings are borrowed
+ */
 struct wpp_report {
 	void (*note)(void *arg, const struct wpp_note *note);
 	void (*progress)(void *arg, uint64_t done, uint64_t total); /* pages; may be NULL */
