@@ -24,8 +24,9 @@
 #define WPPF_SLOTS_MAX	 128 /* commit slots */
 #define WPPF_LIVE_MAX	 64  /* live generations of all images together */
 #define WPPF_KEPT_MAX	 16
-#define WPPF_DIRS_MAX	 447 /* directory blocks of one generation */
-#define WPPF_DIR_SPACES	 128 /* spaces in one directory block */
+#define WPPF_NUMBER_MAX	 (~0ull >> 1) /* of seq and generation */
+#define WPPF_DIRS_MAX	 447	      /* directory blocks of one generation */
+#define WPPF_DIR_SPACES	 128	      /* spaces in one directory block */
 #define WPPF_TABLE_SHIFT 9
 #define WPPF_TABLE_LEN	 512 /* entries in one table */
 #define WPPF_HEIGHT_MAX	 5

@@ -55,7 +55,7 @@ static bool numbers_sound(const struct wpp_store *st, const struct wppf_commit *
 	uint64_t generation = wppf_get64(rec->generation);
 	uint64_t nr_pages = wppf_get64(rec->nr_pages);
 
-	if (!seq || seq == ~0ull || !generation || generation == ~0ull ||
+	if (!seq || seq > WPPF_NUMBER_MAX || !generation || generation > WPPF_NUMBER_MAX ||
 	    wppf_get64(rec->parent) >= generation)
 		return false;
 	for (uint32_t i = 0; i < WPPF_KEPT_MAX; i++)

@@ -57,13 +57,17 @@ static int read_slots(struct wpp_store *st, struct wppf_commit *rec, struct wpp_
 	return err || settled ? read_slots_singly(st, rec, diag) : 0;
 }
 
+/* The highest sequence number; a damaged slot may hide one that is higher still. */
 static int check_slots(struct wpp_store *st, struct slots *sl, struct wpp_diag *diag)
 {
+	uint32_t damaged = 0;
+
 	for (uint32_t i = 0; i < st->nr_slots; i++) {
 		const struct wppf_commit *rec = &sl->rec[i];
 		int err = wppi_record_check(st, rec, wppi_off(wppi_slot_place(st, i)), diag);
 
 		sl->verdict[i] = NOTHING;
+		damaged += err == WPP_ECORRUPT;
 		if (err == WPP_EFORMAT)
 			return err;
 		if (err)
@@ -74,6 +78,7 @@ static int check_slots(struct wpp_store *st, struct slots *sl, struct wpp_diag *
 		if (wppf_get64(rec->seq) > st->last_seq)
 			st->last_seq = wppf_get64(rec->seq);
 	}
+	st->last_seq += damaged;
 	return 0;
 }
 

@@ -60,6 +60,8 @@ static int begin_check(const struct wpp_store *st, const char *image, uint32_t f
 		return WPP_EPOISON;
 	if (st->writer.st)
 		return WPP_EBUSY;
+	if (st->last_seq >= WPPF_NUMBER_MAX || wppi_gen_last_number(st, image) >= WPPF_NUMBER_MAX)
+		return WPP_ENOSPC;
 	return wppi_slot_pick(st) == st->nr_slots ? WPP_ENOSPC : 0;
 }
 

@@ -589,6 +589,30 @@ static void record_twice(void **state)
 	bed_free(bed);
 }
 
+/* Numbers that leave no next one: what is there can be read, nothing can be added. */
+static void numbers_run_out(void **state)
+{
+	struct bed *bed = two_generations();
+	struct wppf_commit *rec = slot(bed, slot_of(bed, 2)), good = *rec;
+	struct wpp_writer *w;
+
+	(void)state;
+	rec->seq = wppf_put64(~0ull >> 1);
+	seal_record(rec);
+	bed_reopen(bed);
+	assert_newest(bed, 2, 2);
+	assert_int_equal(wpp_writer_begin(bed->st, "a", 0, &w), WPP_ENOSPC);
+	bed_close(bed);
+	*rec = good;
+	rec->generation = wppf_put64(~0ull >> 1);
+	seal_record(rec);
+	bed_reopen(bed);
+	assert_newest(bed, ~0ull >> 1, 2);
+	assert_int_equal(wpp_writer_begin(bed->st, "a", 0, &w), WPP_ENOSPC);
+	assert_int_equal(wpp_writer_begin(bed->st, "b", 0, &w), 0);
+	bed_free(bed);
+}
+
 /* After a fallback the next generation takes a new number and the lost one never returns. */
 static void life_after_a_fallback(void **state)
 {
@@ -605,6 +629,32 @@ static void life_after_a_fallback(void **state)
 	assert_newest(bed, 3, 2);
 	assert_reads(bed, 3, 0);
 	assert_reads(bed, 1, 0);
+	bed_free(bed);
+}
+
+/* A record that was unreadable once, and is not any more, speaks for nobody. */
+static void a_record_that_heals(void **state)
+{
+	struct bed *bed = two_generations();
+	struct wppf_commit *rec = slot(bed, slot_of(bed, 2));
+	uint8_t want[4096];
+	struct wpp_reader *r;
+	struct wpp_run run;
+
+	(void)state;
+	*slot(bed, 5) = *slot(bed, slot_of(bed, 1)); /* stale: the next record goes there */
+	rec->image[0] ^= 1;
+	assert_falls_back(bed, off_of(bed, rec), "commit record");
+	save(bed, 3);
+	bed_close(bed);
+	rec->image[0] ^= 1;
+	bed_reopen(bed);
+	assert_newest(bed, 2, 2);
+	assert_int_equal(wpp_reader_open(bed->st, "a", 0, &r, NULL), 0);
+	assert_int_equal(wpp_reader_next(r, 2, 0, 1, &run), 0);
+	assert_int_equal(wpp_reader_read(r, &run, bed->buf, NULL), 0);
+	fill(want, 3);
+	assert_memory_equal(bed->buf, want, 4096);
 	bed_free(bed);
 }
 
@@ -763,7 +813,9 @@ int main(void)
 		cmocka_unit_test(records_of_the_future),
 		cmocka_unit_test(record_of_another_store),
 		cmocka_unit_test(record_twice),
+		cmocka_unit_test(numbers_run_out),
 		cmocka_unit_test(life_after_a_fallback),
+		cmocka_unit_test(a_record_that_heals),
 		cmocka_unit_test(every_move_fails_once),
 		cmocka_unit_test(every_read_of_a_run_fails_once),
 		cmocka_unit_test(every_read_of_open_fails_once),
