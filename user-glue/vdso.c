@@ -48,10 +48,12 @@ struct elf {
 	size_t len;
 };
 
-/* [off, off + nr * size) of it, aligned, or NULL. */
+/* [off, off + nr * size) of it, aligned for what is that big, or NULL. */
 static const void *piece(const struct elf *e, uint64_t off, uint64_t nr, size_t size)
 {
-	if (off > e->len || nr > (e->len - off) / size || (off & 3))
+	uint64_t align = size >= 8 ? 8 : size;
+
+	if (off > e->len || nr > (e->len - off) / size || off % align)
 		return NULL;
 	return e->p + off;
 }
@@ -76,7 +78,7 @@ static size_t build_id(const struct elf *e, const uint8_t **id)
 	const Elf64_Phdr *ph = segment(e, PT_NOTE);
 	size_t pos, end;
 
-	if (!ph || !piece(e, ph->p_offset, ph->p_filesz, 1))
+	if (!ph || ph->p_offset % 4 || !piece(e, ph->p_offset, ph->p_filesz, 1))
 		return 0;
 	pos = ph->p_offset;
 	end = pos + ph->p_filesz;
@@ -162,7 +164,8 @@ int wppi_vdso_prepare(struct build *b)
 	v->mode = VDSO_PATCH;
 	v->id = rec.tail;
 	v->id_len = rec.tail_len;
-	if (v->rec.vdso_len > VDSO_MAX || !wppi_mapping_at(b, v->rec.vdso) ||
+	if (v->rec.vdso_len > VDSO_MAX || v->rec.vdso_len % WPP_PAGE_SIZE ||
+	    !wppi_mapping_at(b, v->rec.vdso) ||
 	    wppi_mapping_at(b, v->rec.vdso)->kind != WPP_REGION_SPECIAL)
 		return WPP_ECORRUPT;
 	return 0;
