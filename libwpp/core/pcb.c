@@ -80,11 +80,12 @@ int64_t wpp_rec_put(void *buf, size_t cap, const struct wpp_rec *rec, const uint
 
 int wpp_rec_next(const void *buf, size_t len, size_t *pos, struct wpp_rec *rec)
 {
-	const uint8_t *p = (const uint8_t *)buf + *pos;
+	const uint8_t *p;
 	size_t left, size;
 
 	if (*pos >= len)
 		return *pos == len ? WPP_ENOENT : WPP_ECORRUPT;
+	p = (const uint8_t *)buf + *pos;
 	left = len - *pos;
 	if (left < REC_HEADER)
 		return WPP_ECORRUPT;

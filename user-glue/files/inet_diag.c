@@ -49,7 +49,8 @@ static int read_answer(int fd, void *room, size_t cap, uint16_t port, struct buf
 
 	if (n <= 0)
 		return n ? -errno : -EIO;
-	for (struct nlmsghdr *h = room; NLMSG_OK(h, len); h = NLMSG_NEXT(h, len)) {
+	for (struct nlmsghdr *h = room; len > 0 && NLMSG_OK(h, (unsigned int)len);
+	     h = NLMSG_NEXT(h, len)) {
 		if (h->nlmsg_type == NLMSG_DONE)
 			return 1;
 		if (h->nlmsg_type == NLMSG_ERROR)
