@@ -331,6 +331,36 @@ int round_recreate_error(const struct scenario *s)
 	return 0;
 }
 
+void round_mutate(void (*build)(void), unsigned int rounds)
+{
+	struct wpp_recreate how = { .flags = WPP_RECREATE_FILES_WARN };
+	pid_t pid = builder(build);
+	uint64_t seed = 88172645463325252u;
+	struct capture c;
+	uint8_t *copy;
+
+	expect_stopped(pid);
+	assert_int_equal(capture(pid, NULL, true, &c), 0);
+	end_child(pid);
+	copy = malloc(c.pcb.len);
+	for (unsigned int i = 0; i < rounds; i++) {
+		struct recreate r = { .how = &how, .pcb = copy, .pcb_len = c.pcb.len };
+
+		memcpy(copy, c.pcb.data, c.pcb.len);
+		for (unsigned int n = 0; n <= i % 3; n++) {
+			seed ^= seed << 13;
+			seed ^= seed >> 7;
+			seed ^= seed << 17;
+			copy[seed % c.pcb.len] ^= (uint8_t)(seed >> 40 | 1);
+		}
+		wppi_recreate_files.prepare(&r);
+	}
+	free(copy);
+	wppi_buf_free(&c.pcb);
+	while (nr_objs)
+		close(objs[--nr_objs].fd);
+}
+
 /* ---- For scenarios ---- */
 
 const char *in_dir(const char *name)

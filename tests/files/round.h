@@ -42,6 +42,9 @@ int round_refused(void (*build)(void));
 /* One capture, then recreate: the error of prepare or child; 0 when it worked. */
 int round_recreate_error(const struct scenario *s);
 
+/* Flips bytes in the records of what build() made, @rounds times; decoding must survive. */
+void round_mutate(void (*build)(void), unsigned int rounds);
+
 /* In a child: ends it, the test fails with this text. */
 void round_fail(const char *file, int line, const char *fmt, ...)
 	__attribute__((noreturn, format(printf, 3, 4)));

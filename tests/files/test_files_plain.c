@@ -597,6 +597,22 @@ static void test_refused(void **state)
 	}
 }
 
+/* ---- Damaged records ---- */
+
+static void build_all(void)
+{
+	build_regular();
+	build_devices();
+	build_objects();
+	build_locks();
+}
+
+static void test_mutate(void **state)
+{
+	(void)state;
+	round_mutate(build_all, 5000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -613,6 +629,7 @@ int main(void)
 		round_test(test_changed_files),
 		round_test(test_refused),
 		round_test(test_refused_if_there),
+		round_test(test_mutate),
 	};
 
 	setpgid(0, 0);
