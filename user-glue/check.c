@@ -7,11 +7,15 @@
 #include <linux/kcmp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "capture.h"
 
+#ifndef PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG
+#define PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG 0x4211
+#endif
 #define SECCOMP_STRICT 1
 #define STATUS_MAX     16384
 
@@ -56,7 +60,7 @@ static void check_status(struct capture *c, const char *status)
 {
 	const char *state = wppi_proc_field(status, "State");
 	const char *nspid = wppi_proc_field(status, "NSpid");
-	long tracer = number_of(status, "TracerPid"), seccomp = number_of(status, "Seccomp");
+	long tracer = number_of(status, "TracerPid");
 
 	if (state && (*state == 'Z' || *state == 'X'))
 		wppi_refuse(&c->notes, "zombie", "the process has ended or its first thread has");
@@ -64,9 +68,6 @@ static void check_status(struct capture *c, const char *status)
 		wppi_refuse(&c->notes, "kernel-thread", "it is a thread of the kernel");
 	if (tracer)
 		wppi_refuse(&c->notes, "traced", "process %ld traces it; end that first", tracer);
-	if (seccomp)
-		wppi_refuse(&c->notes, "seccomp", "it runs under seccomp (%s)",
-			    seccomp == SECCOMP_STRICT ? "strict" : "a filter");
 	if (nspid && strcspn(nspid, "\n") > strcspn(nspid, "\t\n"))
 		wppi_refuse(&c->notes, "pid-namespace", "it lives in a pid namespace of its own");
 }
@@ -115,6 +116,34 @@ static void check_children(struct capture *c, int tid)
 		wppi_refuse(&c->notes, "children", "it has child processes: %s", list);
 }
 
+static void check_seccomp(struct capture *c, int tid)
+{
+	char name[64], status[STATUS_MAX];
+	long mode;
+
+	snprintf(name, sizeof(name), "task/%d/status", tid);
+	if (wppi_proc_read(c->pid, name, status, sizeof(status)) < 0)
+		return; /* it has ended */
+	mode = number_of(status, "Seccomp");
+	if (mode)
+		wppi_refuse(&c->notes, "seccomp", "thread %d runs under seccomp (%s)", tid,
+			    mode == SECCOMP_STRICT ? "strict" : "a filter");
+}
+
+/* Our questions would come back to it as SIGSYS. */
+static void check_dispatch(struct capture *c, int tid)
+{
+	struct {
+		uint64_t mode, selector, offset, len;
+	} config = { 0 };
+
+	if (ptrace(PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG, tid, sizeof(config), &config) == 0 &&
+	    config.mode)
+		wppi_refuse(&c->notes, "syscall-dispatch",
+			    "thread %d handles its system calls itself (syscall user dispatch)",
+			    tid);
+}
+
 static void check_sharing(struct capture *c, int tid)
 {
 	static const struct {
@@ -158,11 +187,20 @@ static int for_threads(struct capture *c, void (*check)(struct capture *c, int t
 	return 0;
 }
 
-int wppi_check_frozen(struct capture *c)
+static int check_threads(struct capture *c)
 {
 	int err = for_threads(c, check_children);
 
+	if (!err)
+		err = for_threads(c, check_seccomp);
 	return err ? err : for_threads(c, check_sharing);
+}
+
+int wppi_check_frozen(struct capture *c)
+{
+	int err = check_threads(c);
+
+	return err ? err : for_threads(c, check_dispatch);
 }
 
 int wppi_check_process(struct capture *c)
@@ -188,5 +226,5 @@ int wppi_check_process(struct capture *c)
 	check_namespaces(c);
 	check_exe(c);
 	check_shared_mm(c, status);
-	return wppi_check_frozen(c);
+	return check_threads(c);
 }

@@ -3,7 +3,6 @@
  * The process as a whole: ids, session and terminal, executable, working and root directory,
  * umask, and what prctl() and /proc keep for it.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -34,57 +33,6 @@
 
 /* ---- Capture: what is refused ---- */
 
-static void check_namespaces(struct capture *c)
-{
-	static const char *const names[] = { "mnt", "pid", "net", "ipc", "uts", "user" };
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		char path[32], own[64], theirs[64];
-
-		snprintf(path, sizeof(path), "ns/%s", names[i]);
-		if (wppi_proc_readlink(getpid(), path, own, sizeof(own)) < 0 ||
-		    wppi_proc_readlink(c->pid, path, theirs, sizeof(theirs)) < 0 ||
-		    !strcmp(own, theirs))
-			continue;
-		wppi_refuse(&c->notes, "namespaces",
-			    "the process is in another %s namespace (%s, not %s): run wpp in there",
-			    names[i], theirs, own);
-	}
-}
-
-static void check_seccomp(struct capture *c, const char *tid)
-{
-	char name[64], *status;
-	const char *mode;
-
-	snprintf(name, sizeof(name), "task/%.16s/status", tid);
-	if (wppi_proc_read_all(c->pid, name, &status) < 0)
-		return; /* it has ended */
-	mode = wppi_proc_field(status, "Seccomp");
-	if (mode && atoi(mode))
-		wppi_refuse(&c->notes, "seccomp", "thread %s has %s, which can't be read back", tid,
-			    atoi(mode) == 1 ? "seccomp's strict mode" : "a seccomp filter");
-	free(status);
-}
-
-static int check_threads(struct capture *c)
-{
-	char path[32];
-	struct dirent *e;
-	DIR *tasks;
-
-	snprintf(path, sizeof(path), "/proc/%d/task", c->pid);
-	tasks = opendir(path);
-	if (!tasks)
-		return -errno;
-	while ((e = readdir(tasks)) != NULL) {
-		if (e->d_name[0] != '.')
-			check_seccomp(c, e->d_name);
-	}
-	closedir(tasks);
-	return 0;
-}
-
 static int check_dir(struct capture *c, const char *name, const char *what)
 {
 	char path[PATH_MAX];
@@ -100,15 +48,9 @@ static int check_dir(struct capture *c, const char *name, const char *what)
 
 static int process_check(struct capture *c)
 {
-	int err;
+	int err = check_dir(c, "cwd", "working");
 
-	check_namespaces(c);
-	err = check_threads(c);
-	if (!err)
-		err = check_dir(c, "cwd", "working");
-	if (!err)
-		err = check_dir(c, "root", "root");
-	return err;
+	return err ? err : check_dir(c, "root", "root");
 }
 
 /* ---- Capture ---- */

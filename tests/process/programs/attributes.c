@@ -9,10 +9,20 @@
 
 #include "same_text.h"
 
+#ifndef PR_SET_MDWE
+#define PR_SET_MDWE 65
+#define PR_GET_MDWE 66
+#endif
+#ifndef PR_SET_MEMORY_MERGE
+#define PR_SET_MEMORY_MERGE 67
+#define PR_GET_MEMORY_MERGE 68
+#endif
+
 static struct same_text texts[8];
 static size_t nr_texts;
 static char cwd[PATH_MAX], exe[PATH_MAX];
-static pid_t pid, ppid_group, session;
+static pid_t pid, group, session;
+static int mdwe, merge; /* old kernels have neither */
 
 static void *be_named(void *arg)
 {
@@ -47,6 +57,10 @@ static void build(void)
 	MUST(personality(ADDR_NO_RANDOMIZE | UNAME26) != -1);
 	MUST(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0);
 	MUST(prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) == 0);
+	prctl(PR_SET_MDWE, 1, 0, 0, 0);
+	mdwe = prctl(PR_GET_MDWE, 0, 0, 0, 0);
+	prctl(PR_SET_MEMORY_MERGE, 1, 0, 0, 0);
+	merge = prctl(PR_GET_MEMORY_MERGE, 0, 0, 0, 0);
 	write_text("/proc/self/oom_score_adj", "321");
 	write_text("/proc/self/coredump_filter", "0x17");
 	MUST(pthread_create(&thread, NULL, be_named, &ready) == 0);
@@ -65,7 +79,7 @@ static void remember(void)
 	MUST(getcwd(cwd, sizeof(cwd)));
 	MUST(readlink("/proc/self/exe", exe, sizeof(exe) - 1) > 0);
 	pid = getpid();
-	ppid_group = getpgrp();
+	group = getpgrp();
 	session = getsid(0);
 }
 
@@ -82,11 +96,13 @@ static void check(int round)
 	memset(now, 0, sizeof(now));
 	EXPECT(readlink("/proc/self/exe", now, sizeof(now) - 1) > 0 && !strcmp(now, exe));
 	EXPECT_EQ(getpid(), pid);
-	EXPECT_EQ(getpgrp(), ppid_group);
+	EXPECT_EQ(getpgrp(), group);
 	EXPECT_EQ(getsid(0), session);
 	EXPECT(prctl(PR_GET_CHILD_SUBREAPER, &value, 0, 0, 0) == 0);
 	EXPECT_EQ(value, 1);
 	EXPECT_EQ(prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0), 1);
+	EXPECT_EQ(prctl(PR_GET_MDWE, 0, 0, 0, 0), mdwe);
+	EXPECT_EQ(prctl(PR_GET_MEMORY_MERGE, 0, 0, 0, 0), merge);
 	EXPECT(creat("made", 0666) >= 0 && stat("made", &st) == 0);
 	EXPECT_EQ(st.st_mode & 0777, 0640);
 	unlink("made");

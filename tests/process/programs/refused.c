@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -30,6 +31,34 @@ static void make_namespace(void)
 		selfcheck_skip("no UTS namespace: %s", strerror(errno));
 }
 
+/* In another thread than the first. */
+static void *filter_self(void *arg)
+{
+	make_seccomp();
+	*(volatile int *)arg = 1;
+	for (;;)
+		pause();
+	return arg;
+}
+
+static void make_seccomp_thread(void)
+{
+	pthread_t thread;
+	int ready = 0;
+
+	MUST(pthread_create(&thread, NULL, filter_self, &ready) == 0);
+	while (!*(volatile int *)&ready)
+		selfcheck_nap();
+}
+
+static char selector; /* SYSCALL_DISPATCH_FILTER_ALLOW */
+
+static void make_dispatch(void)
+{
+	if (prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, 0, 0, &selector))
+		selfcheck_skip("no syscall user dispatch: %s", strerror(errno));
+}
+
 static void make_child(void)
 {
 	child = fork();
@@ -54,7 +83,9 @@ static const struct kind {
 	void (*make)(void);
 } kinds[] = {
 	{ "seccomp", make_seccomp },
-	{ "namespaces", make_namespace },
+	{ "namespace", make_namespace },
+	{ "syscall-dispatch", make_dispatch },
+	{ "seccomp-thread", make_seccomp_thread },
 	{ "children", make_child },
 	{ "hugetlb", make_huge },
 };
