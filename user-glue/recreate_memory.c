@@ -276,7 +276,7 @@ static int map_one(struct build *b, struct mapping *m)
 
 	if (err)
 		return err;
-	if (m->kind == WPP_REGION_MEMOBJ)
+	if (m->kind == WPP_REGION_MEMOBJ && m->file < 0)
 		fd = wppi_object_remote(b, m->object);
 	if (m->kind == WPP_REGION_ANON || m->kind == WPP_REGION_SPECIAL)
 		flags |= MAP_ANONYMOUS;

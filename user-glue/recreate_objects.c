@@ -250,6 +250,36 @@ static size_t count(const struct build *b)
 	return nr;
 }
 
+/* Mapped by a descriptor that was not open for writing: so it stays. */
+static int reopen_readonly(struct build *b, struct mapping *m)
+{
+	int obj = wppi_recreate_memobj(&b->r, m->object);
+	char path[64];
+	int fd;
+
+	if (obj < 0)
+		return WPP_ECORRUPT;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", obj);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	m->file = wppi_file_add(b, path, false, fd);
+	return m->file < 0 ? m->file : 0;
+}
+
+static int reopen_all(struct build *b)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < b->nr_maps; i++) {
+		struct mapping *m = &b->maps[i];
+
+		if (m->kind == WPP_REGION_MEMOBJ && (m->flags & MAP_SHARED) && !wppi_may_write(m))
+			err = reopen_readonly(b, m);
+	}
+	return err;
+}
+
 int wppi_objects_make(struct build *b)
 {
 	size_t pos = 0, nr = count(b);
@@ -270,7 +300,7 @@ int wppi_objects_make(struct build *b)
 		if (!err)
 			err = take_object(b, o, &f->fd);
 	}
-	return err;
+	return err ? err : reopen_all(b);
 }
 
 int wppi_objects_seal(struct build *b)

@@ -115,6 +115,8 @@ int wppi_run_read(struct build *b, const struct wpp_run *run, void *buf);
 /* ---- recreate_regions.c ---- */
 int wppi_regions_prepare(struct build *b);
 void wppi_regions_free(struct build *b);
+int wppi_file_add(struct build *b, const char *name, bool writable, int fd);
+bool wppi_may_write(const struct mapping *m);
 /* The mapping that covers @addr, or NULL. */
 struct mapping *wppi_mapping_at(struct build *b, uint64_t addr);
 

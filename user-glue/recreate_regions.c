@@ -80,29 +80,37 @@ static int open_file(struct build *b, const struct was_file *was, bool writable)
 	return fd;
 }
 
-/* Index of the file in the table, opened and compared when it is new; or an error. */
-static int take_file(struct build *b, const struct was_file *was, bool writable)
+/* Index of a new entry, which owns @fd; or an error, and it is closed. */
+int wppi_file_add(struct build *b, const char *name, bool writable, int fd)
 {
-	int index = find_file(b, was->path, writable);
-	struct map_file *files;
-	int fd;
+	struct map_file *files = realloc(b->files, (b->nr_files + 1) * sizeof(*files));
+	char *path = files ? strdup(name) : NULL;
 
-	if (index >= 0)
-		return index;
-	fd = open_file(b, was, writable);
-	if (fd < 0)
-		return fd;
-	files = realloc(b->files, (b->nr_files + 1) * sizeof(*files));
 	if (files)
 		b->files = files;
-	char *path = files ? strdup(was->path) : NULL;
-
 	if (!path) {
 		close(fd);
 		return WPP_ENOMEM;
 	}
 	b->files[b->nr_files] = (struct map_file){ path, writable, fd, -1 };
 	return (int)b->nr_files++;
+}
+
+/* Index of the file in the table, opened and compared when it is new; or an error. */
+static int take_file(struct build *b, const struct was_file *was, bool writable)
+{
+	int index = find_file(b, was->path, writable);
+	int fd;
+
+	if (index >= 0)
+		return index;
+	fd = open_file(b, was, writable);
+	return fd < 0 ? fd : wppi_file_add(b, was->path, writable, fd);
+}
+
+bool wppi_may_write(const struct mapping *m)
+{
+	return (m->advice & WPP_ADVICE_MAYWRITE) || (m->prot & PROT_WRITE);
 }
 
 static int take_region_file(struct build *b, const struct wpp_rec *rec,
@@ -114,7 +122,7 @@ static int take_region_file(struct build *b, const struct wpp_rec *rec,
 				.ino = reg->ino,
 				.size = reg->size,
 				.mtime_ns = reg->mtime_ns };
-	bool writable = reg->kind == WPP_REGION_SHFILE && (reg->prot & PROT_WRITE);
+	bool writable = reg->kind == WPP_REGION_SHFILE && wppi_may_write(m);
 
 	if (!was.path || was.path[0] != '/')
 		return refuse(b, reg, "has no file name");

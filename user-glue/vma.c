@@ -27,6 +27,7 @@ static const struct {
 	{ "sr", 0, WPP_ADVICE_SEQUENTIAL, 0 },
 	{ "rr", 0, WPP_ADVICE_RANDOM, 0 },
 	{ "sl", 0, WPP_ADVICE_SEALED, 0 },
+	{ "mw", 0, WPP_ADVICE_MAYWRITE, 0 },
 	{ "ht", 0, 0, VMA_HUGETLB },
 	{ "pf", 0, 0, VMA_DEVICE },
 	{ "io", 0, 0, VMA_DEVICE },

@@ -166,6 +166,7 @@ enum wpp_region_advice {
 	WPP_ADVICE_LOCKED = 1u << 8,
 	WPP_ADVICE_LOCKONFAULT = 1u << 9,
 	WPP_ADVICE_SEALED = 1u << 10,
+	WPP_ADVICE_MAYWRITE = 1u << 11, /* mprotect() may make it writable */
 };
 
 /* wpp_rec_region.aux of WPP_REGION_ANON */
