@@ -255,6 +255,8 @@ static void *persist(void *arg)
 	struct wpp_writer *w;
 	int err = check(c);
 
+	if (!err && !(job->flags & WPP_PERSIST_KILL))
+		err = sync_files(c); /* so that little is left to do while it is stopped */
 	if (!err)
 		err = wppi_make_room(c, job->st, job->image);
 	if (!err)

@@ -9,6 +9,7 @@
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "capture.h"
@@ -65,9 +66,20 @@ static bool is_stop_sensitive(int64_t nr)
 }
 
 /*
+ * ERESTART_RESTARTBLOCK: this kernel alone knows how much time is left. But a sleep that was given
+ * a place for it has stored it there already, so it goes on with that; others start anew.
+ */
+static void sleep_the_rest(struct user_regs_struct *regs, int64_t nr)
+{
+	if (nr == SYS_nanosleep && regs->rsi)
+		regs->rdi = regs->rsi;
+	else if (nr == SYS_clock_nanosleep && !(regs->rsi & TIMER_ABSTIME) && regs->r10)
+		regs->rdx = regs->r10;
+}
+
+/*
  * The image's registers point at the system call instruction again, so that any way of setting
- * them restarts the call. A sleep with a time starts anew with the whole time: how much was left
- * is known to this kernel only (ERESTART_RESTARTBLOCK).
+ * them restarts the call.
  */
 static void work_in_restart(struct thread *t)
 {
@@ -84,6 +96,8 @@ static void work_in_restart(struct thread *t)
 		t->restart = ERESTARTNOHAND;
 	else
 		return;
+	if (error == -ERESTART_RESTARTBLOCK)
+		sleep_the_rest(&t->regs, t->syscall);
 	t->regs.rax = (uint64_t)t->syscall;
 	t->regs.rip -= 2;
 }

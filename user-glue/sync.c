@@ -27,15 +27,14 @@ static int sync_fd(struct capture *c, int fd, const char *what)
 	return err;
 }
 
-static bool is_written(struct capture *c, int fd, bool *regular)
+static bool is_written(struct capture *c, int fd)
 {
 	char name[64], info[4096];
 	const char *flags;
 	struct stat st;
 
 	snprintf(name, sizeof(name), "/proc/%d/fd/%d", (int)c->pid, fd);
-	*regular = stat(name, &st) == 0 && S_ISREG(st.st_mode);
-	if (!*regular)
+	if (stat(name, &st) || !(S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)))
 		return false;
 	snprintf(name, sizeof(name), "fdinfo/%d", fd);
 	if (wppi_proc_read(c->pid, name, info, sizeof(info)) < 0)
@@ -47,10 +46,9 @@ static bool is_written(struct capture *c, int fd, bool *regular)
 static int sync_open(struct capture *c, int fd)
 {
 	char what[64];
-	bool regular;
 	int copy, err;
 
-	if (!is_written(c, fd, &regular))
+	if (!is_written(c, fd))
 		return 0;
 	copy = (int)syscall(SYS_pidfd_getfd, c->pidfd, fd, 0);
 	if (copy < 0)

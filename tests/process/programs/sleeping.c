@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* A sleep with a place for the rest of its time goes on with the rest, not anew. */
+#define _GNU_SOURCE
+#include <pthread.h>
+
+#include "selfcheck.h"
+
+#define LONG_TIME 1000 /* seconds */
+
+static struct timespec rest[2];
+static pthread_t sleepers[2];
+
+static void *sleep_long(void *arg)
+{
+	struct timespec t = { .tv_sec = LONG_TIME };
+	struct timespec *r = arg;
+
+	if (r == &rest[0])
+		nanosleep(&t, r);
+	else
+		clock_nanosleep(CLOCK_MONOTONIC, 0, &t, r);
+	return NULL;
+}
+
+/* Each persist wrote what was left then: less and less. */
+static void check(int round)
+{
+	static struct timespec last[2] = { { .tv_sec = LONG_TIME }, { .tv_sec = LONG_TIME } };
+
+	(void)round;
+	for (int i = 0; i < 2; i++) {
+		EXPECT(rest[i].tv_sec < last[i].tv_sec ||
+		       (rest[i].tv_sec == last[i].tv_sec && rest[i].tv_nsec < last[i].tv_nsec));
+		EXPECT(rest[i].tv_sec > LONG_TIME / 2);
+		last[i] = rest[i];
+		EXPECT_EQ(pthread_tryjoin_np(sleepers[i], NULL), EBUSY);
+	}
+}
+
+int main(void)
+{
+	for (int i = 0; i < 2; i++)
+		MUST(pthread_create(&sleepers[i], NULL, sleep_long, &rest[i]) == 0);
+	for (int n = 0; n < 20; n++)
+		selfcheck_nap();
+	selfcheck(check);
+}
