@@ -14,6 +14,11 @@
 #include "core/store_bed.h"
 #include "prop.h"
 
+#ifdef WPP_TEST_SMALL
+#define STEPS 300
+#else
+#define STEPS 1500
+#endif
 #define SPACES	    3
 #define PAGES	    64
 #define IMAGES	    3
@@ -309,7 +314,7 @@ static void run(const char *name, uint64_t size, uint32_t queue, uint32_t caps, 
 	wd->bed->cfg.generations = kept;
 	bed_reopen(wd->bed);
 	wd->stream = aligned_alloc(4096, STREAM_MAX + 4096);
-	for (int i = 0; i < 1500; i++)
+	for (int i = 0; i < STEPS; i++)
 		step(wd);
 	printf("%s: %u calls refused for want of space\n", name, wd->refused);
 	bed_free(wd->bed);
