@@ -376,6 +376,56 @@ static void test_pairs(void **state)
 	round_trip(&(struct scenario){ .build = build_pairs, .check = check_pairs });
 }
 
+static pid_t start_holder(int fd)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		close(fd);
+		pause();
+		_exit(0);
+	}
+	return pid;
+}
+
+static void end_holder(void)
+{
+	kill((pid_t)sh->v[0], SIGKILL);
+}
+
+/* The other side of the standard streams is a service's, as under systemd. */
+static void build_service(void)
+{
+	struct epoll_event ev = { .events = EPOLLIN };
+
+	make_pair(5, 6, SOCK_STREAM);
+	sh->v[0] = (uint64_t)start_holder(5);
+	CHECK(dup2(5, 1) == 1 && dup2(5, 2) == 2);
+	close(5);
+	close(6);
+	renumber(epoll_create1(0), 5);
+	CHECK(epoll_ctl(5, EPOLL_CTL_ADD, 1, &ev) == 0);
+	/* Nothing is queued where nothing is connected. */
+	renumber(socket(AF_UNIX, SOCK_STREAM, 0), 6);
+	renumber(socket(AF_UNIX, SOCK_SEQPACKET, 0), 7);
+}
+
+static void check_service(void)
+{
+	struct epoll_event ev;
+
+	CHECK(write(1, "lost", 4) == 4 && write(2, "lost", 4) == 4);
+	CHECK_EQ(epoll_wait(5, &ev, 1, 0), 0);
+	CHECK_EQ(get_int(7, SOL_SOCKET, SO_TYPE), SOCK_SEQPACKET);
+}
+
+static void test_service(void **state)
+{
+	(void)state;
+	round_trip(&(struct scenario){ .build = build_service, .check = check_service });
+	end_holder();
+}
+
 /* ---- Netlink ---- */
 
 static void build_netlink(void)
@@ -404,18 +454,6 @@ static void test_netlink(void **state)
 
 /* ---- Refused, or let go ---- */
 
-static pid_t start_holder(int fd)
-{
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		close(fd);
-		pause();
-		_exit(0);
-	}
-	return pid;
-}
-
 static void build_foreign_peer(void)
 {
 	make_pair(5, 6, SOCK_STREAM);
@@ -428,11 +466,6 @@ static void check_foreign_peer(void)
 	char c;
 
 	CHECK_EQ(read(5, &c, 1), 0);
-}
-
-static void end_holder(void)
-{
-	kill((pid_t)sh->v[0], SIGKILL);
 }
 
 static void build_rights(void)
@@ -491,7 +524,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		round_test(test_listener), round_test(test_connected), round_test(test_dead),
 		round_test(test_udp),	   round_test(test_unix),      round_test(test_pairs),
-		round_test(test_netlink),  round_test(test_refused),
+		round_test(test_netlink),  round_test(test_service),   round_test(test_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -207,6 +207,11 @@ static bool has_number(const struct rebuild *b, const struct ofd *o, uint64_t nu
 	return false;
 }
 
+static bool is_replaced(const struct ofd *o)
+{
+	return o->rec.kind == WPP_OFD_STDIO || o->rec.kind == WPP_OFD_TTY;
+}
+
 static int finish_items(struct rebuild *b, struct ofd *o, bool spent)
 {
 	struct wpp_rec_epitem item;
@@ -223,6 +228,9 @@ static int finish_items(struct rebuild *b, struct ofd *o, bool spent)
 			continue; /* its file was let go */
 		err = has_number(b, target, item.fd) ? add_item(o->fd, (int)item.fd, &item)
 						     : add_as(b, o->fd, target, &item);
+		/* /dev/null instead of a terminal or pipe can't be waited for. */
+		if (err == -EPERM && is_replaced(target))
+			err = 0;
 	}
 	return err;
 }

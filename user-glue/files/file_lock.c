@@ -106,7 +106,7 @@ int wppi_locks_recreate(struct rebuild *b)
 		}
 		if (err)
 			return wppi_child_fail(b->r, err, "the lock on %s can't be taken: %s",
-					       o->path, wpp_strerror(err));
+					       o->path, wppi_why(err));
 	}
 	return 0;
 }

@@ -19,6 +19,11 @@
 
 #define GAP_SPARE 64 /* temporaries that are open at the same time */
 
+const char *wppi_why(int err)
+{
+	return err > -4096 ? strerror(-err) : wpp_strerror(err);
+}
+
 /* ---- Decoding ---- */
 
 static const struct file_kind *kind_of(uint64_t kind)
@@ -370,7 +375,7 @@ static int open_all(struct rebuild *b)
 
 		if (err)
 			return wppi_child_fail(b->r, err, "%s can't be opened again: %s", o->path,
-					       wpp_strerror(err));
+					       wppi_why(err));
 	}
 	return 0;
 }
@@ -387,7 +392,7 @@ static int finish_all(struct rebuild *b)
 			err = o->kind->finish(b, o);
 			if (err)
 				return wppi_child_fail(b->r, err, "%s can't be completed: %s",
-						       o->path, wpp_strerror(err));
+						       o->path, wppi_why(err));
 		}
 	}
 	return 0;
@@ -419,7 +424,7 @@ static int set_all(struct rebuild *b)
 		if (err)
 			return wppi_child_fail(b->r, err, "flags %#llo of %s can't be set: %s",
 					       (unsigned long long)b->v[i].rec.flags, b->v[i].path,
-					       wpp_strerror(err));
+					       wppi_why(err));
 	}
 	return 0;
 }

@@ -103,6 +103,8 @@ struct rebuild {
 	int stdio[3]; /* of how */
 };
 
+/* Words for one of our codes or an errno value. */
+const char *wppi_why(int err);
 struct ofd *wppi_ofd_find(struct rebuild *b, uint64_t id);
 /* Moves a new descriptor out of the way of the image's. The new number or -errno; @fd is used up.
  */

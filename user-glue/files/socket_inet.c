@@ -96,6 +96,10 @@ static void check_tcp(struct files *fs, struct file *f, struct sock *s)
 	if (s->rec.state == SOCKET_RESET && info.tcpi_state != TCP_CLOSE && !fs->frozen &&
 	    fs->nr_reset++ == 0)
 		snprintf(fs->first_reset, sizeof(fs->first_reset), "%s", s->text);
+	if (s->rec.state == SOCKET_LISTEN && info.tcpi_unacked)
+		wppi_files_info(fs, "tcp-pending",
+				"%s: %u connections that aren't accepted yet will be gone", s->text,
+				info.tcpi_unacked);
 	if (s->rec.state != SOCKET_PLAIN)
 		s->peer.len = 0;
 	if (s->rec.state == SOCKET_RESET || s->rec.state == SOCKET_DEAD)

@@ -258,7 +258,9 @@ static int collect_unix(struct files *fs, struct file *f, struct sock *s)
 		look_at_file(f, s);
 	if (s->rec.state == SOCKET_PAIR)
 		s->peer.len = 0;
-	return s->rec.state == SOCKET_LISTEN ? 0 : collect_queue(fs, f, s);
+	/* Others have no queue, and say so as an error. */
+	return s->rec.state == SOCKET_PAIR || s->rec.type == SOCK_DGRAM ? collect_queue(fs, f, s)
+									: 0;
 }
 
 /* ---- Recreate: the address ---- */
@@ -366,7 +368,7 @@ static int send_queue(struct rebuild *b, const struct ofd *o, int fd)
 		err = send_one(fd, &rec);
 	if (err)
 		return wppi_child_fail(b->r, err, "what was queued in %s can't be put back: %s",
-				       o->path, wpp_strerror(err));
+				       o->path, wppi_why(err));
 	return 0;
 }
 
