@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/syscall.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <linux/bpf.h>
@@ -377,6 +378,61 @@ static void test_pipe_outside(void **state)
 	assert_non_null(strstr(sh->notes, "pipe-outside: descriptor 7"));
 }
 
+/* ---- Terminals ---- */
+
+static int terminal(int *master, char *name, size_t cap)
+{
+	*master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (*master < 0 || grantpt(*master) || unlockpt(*master) || ptsname_r(*master, name, cap))
+		return -1;
+	return open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+}
+
+static char old_terminal[64];
+
+static void build_terminal(void)
+{
+	struct termios t;
+
+	renumber(open(old_terminal, O_RDWR | O_NOCTTY), 0);
+	CHECK(dup2(0, 1) == 1 && dup2(0, 2) == 2);
+	renumber(open(old_terminal, O_RDWR | O_NOCTTY | O_NONBLOCK), 7);
+	CHECK(tcgetattr(0, &t) == 0);
+	cfmakeraw(&t);
+	CHECK(tcsetattr(0, TCSANOW, &t) == 0);
+}
+
+static void check_terminal(void)
+{
+	struct termios t;
+
+	for (int fd = 0; fd < 3; fd++)
+		CHECK(isatty(fd) && strcmp(ttyname(fd), old_terminal) != 0);
+	CHECK(isatty(7) && fcntl(7, F_GETFL) & O_NONBLOCK);
+	CHECK(tcgetattr(0, &t) == 0 && !(t.c_lflag & ICANON));
+	CHECK(write(1, "raw\n", 4) == 4);
+}
+
+static void test_terminal(void **state)
+{
+	char name[64], text[8];
+	int masters[2];
+	int old = terminal(&masters[0], old_terminal, sizeof(old_terminal));
+	int new = terminal(&masters[1], name, sizeof(name));
+
+	(void)state;
+	if (old < 0 || new < 0)
+		skip();
+	round_trip(&(struct scenario){
+		.build = build_terminal, .check = check_terminal, .stdio = { new, new, new } });
+	/* In cooked mode a carriage return would stand before the newline. */
+	assert_int_equal(read(masters[1], text, sizeof(text)), 4);
+	close(old);
+	close(new);
+	close(masters[0]);
+	close(masters[1]);
+}
+
 /* ---- Files that are not what they were ---- */
 
 static void build_logs(void)
@@ -616,19 +672,13 @@ static void test_mutate(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		round_test(test_regular),
-		round_test(test_crowd),
-		round_test(test_dir),
-		round_test(test_devices),
-		round_test(test_objects),
-		round_test(test_owner),
-		round_test(test_locks),
-		round_test(test_lock_taken),
-		round_test(test_stdio),
-		round_test(test_pipe_outside),
-		round_test(test_changed_files),
-		round_test(test_refused),
-		round_test(test_refused_if_there),
+		round_test(test_regular),  round_test(test_crowd),
+		round_test(test_dir),	   round_test(test_devices),
+		round_test(test_objects),  round_test(test_owner),
+		round_test(test_locks),	   round_test(test_lock_taken),
+		round_test(test_stdio),	   round_test(test_pipe_outside),
+		round_test(test_terminal), round_test(test_changed_files),
+		round_test(test_refused),  round_test(test_refused_if_there),
 		round_test(test_mutate),
 	};
 

@@ -59,6 +59,7 @@ WPP_BEGIN_DECLS
 	X(0x0046, epitem,    EPITEM,    "id open file description of the epoll")                     \
 	X(0x0047, inotify,   INOTIFY,   "id open file description; a watch; tail: path")             \
 	X(0x0048, sockmsg,   SOCKMSG,   "id open file description; queued message; tail: bytes")     \
+	X(0x0049, tty,       TTY,       "id open file description; tail: struct termios2 of Linux")  \
 	X(0x0050, memobj,    MEMOBJ,    "id memory object; tail: name")                              \
 	X(0x0060, region,    REGION,    "task pid; id start address; tail: path")                    \
 	X(0x0061, guard,     GUARD,     "task pid; id start address; pages of MADV_GUARD_INSTALL")
@@ -117,6 +118,7 @@ WPP_BEGIN_DECLS
 #define WPP_FIELDS_epitem(F) F(fd, D) F(ofd, D) F(events, H) F(data, H)
 #define WPP_FIELDS_inotify(F) F(wd, D) F(mask, H) F(dev, H) F(ino, D)
 #define WPP_FIELDS_sockmsg(F) F(order, D) F(fds, D)
+#define WPP_FIELDS_tty(F) F(rows, D) F(cols, D)
 #define WPP_FIELDS_memobj(F)                                                                         \
 	F(kind, D) F(size, D) F(space, D) F(dev, H) F(ino, D) F(mode, H) F(seals, H) F(uid, D)       \
 	F(gid, D) F(flags, H) F(nlink, D)
