@@ -330,11 +330,26 @@ static void make_controlling(struct recreate *r)
 			"the process led the session of a terminal; it goes on without one");
 }
 
+static bool has_terminal(void)
+{
+	int fd = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+/* Also a daemon that did not lead its session: our terminal's signals are not for it. */
+static bool is_to_lead_session(const struct recreate *r)
+{
+	return r->process.sid == r->process.pid || (!r->process.tty && has_terminal());
+}
+
 static int join_session(struct recreate *r)
 {
 	pid_t old_group = getpgrp();
 
-	if (r->process.sid == r->process.pid) {
+	if (is_to_lead_session(r)) {
 		if (setsid() < 0)
 			return wppi_child_fail(r, -errno, "can't lead a session");
 		if (r->process.tty)
