@@ -276,6 +276,45 @@ static void images_replay(void **state)
 	b->ops->close(b);
 }
 
+/* Use the medium in every way that changes it. */
+static void use_up(struct wpp_backend *be)
+{
+	assert_int_equal(put(be, 0, BLK, 9), 0);
+	assert_int_equal(flush(be), 0);
+	assert_int_equal(put(be, 2 * BLK, BLK, 9), 0);
+	wpp_sim_damage(be, 5 * BLK + 8, "damaged", 8);
+	if (be->ops->direct)
+		memset(be->ops->direct(be, 9 * BLK, BLK), 9, BLK);
+	wpp_sim_cut(be);
+	assert_int_equal(wpp_sim_boot(be, 1), 0);
+	assert_int_equal(put(be, 7 * BLK, BLK, 9), 0);
+	assert_int_equal(flush(be), 0);
+}
+
+static void load_undoes_everything(void **state)
+{
+	static uint8_t contents[BYTES], back[BYTES];
+
+	(void)state;
+	for (size_t i = 0; i < BYTES; i++)
+		contents[i] = (uint8_t)(i * 7 + i / 4096);
+	for (uint32_t i = 0; i < 2; i++) {
+		struct wpp_backend *be = sim((struct wpp_sim_cfg){ .caps = i * WPP_CAP_DIRECT });
+
+		wpp_sim_load(be, contents);
+		for (int round = 0; round < 3; round++) {
+			assert_memory_equal(wpp_sim_contents(be), contents, BYTES);
+			assert_int_equal(wpp_io_run(be, WPP_IO_READ, 0, back, BYTES), 0);
+			assert_memory_equal(back, contents, BYTES);
+			assert_int_equal(wpp_sim_boot(be, 0), WPP_EINVAL);
+			use_up(be);
+			assert_memory_not_equal(wpp_sim_contents(be), contents, BYTES);
+			wpp_sim_load(be, NULL);
+		}
+		be->ops->close(be);
+	}
+}
+
 /* ---- Direct ------------------------------------------------------------------------------- */
 
 static void stores_are_pending_until_written_and_flushed(void **state)
@@ -459,6 +498,7 @@ int main(void)
 		cmocka_unit_test(garbage_without_powersafe),
 		cmocka_unit_test(many_writes_are_sampled),
 		cmocka_unit_test(images_replay),
+		cmocka_unit_test(load_undoes_everything),
 		cmocka_unit_test(stores_are_pending_until_written_and_flushed),
 		cmocka_unit_test(deferred_is_shuffled_and_full),
 		cmocka_unit_test(flush_does_not_cover_what_is_in_flight),

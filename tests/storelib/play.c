@@ -50,7 +50,7 @@ int world_init(struct world *w, struct wpp_backend *be, uint32_t keep, struct bo
 	w->ws = aligned_alloc(WPP_PAGE_SIZE, (w->ws_len + 4095) & ~4095ull);
 	if (!w->ws)
 		return WPP_ENOMEM;
-	memset(w->ws, 0, w->ws_len);
+	w->dirty = w->ws_len;
 	return 0;
 }
 
@@ -61,20 +61,18 @@ void world_fini(struct world *w)
 
 /*
  * Zeroing the whole workspace would be most of the work. The tables at its end are written before
- * they are read, so what lies before them will do.
+ * they are read, so what lies before them will do, once we know where that is.
  */
-static size_t dirty_len(const struct world *w)
-{
-	const struct wpp_store *st = w->ws;
-	const uint8_t *tables = (const uint8_t *)st->map.table;
-
-	return tables ? (size_t)(tables - (const uint8_t *)w->ws) : w->ws_len;
-}
-
 int world_open(struct world *w, struct wpp_diag *diag)
 {
-	memset(w->ws, 0, dirty_len(w));
-	return wpp_store_open(&w->st, w->be, &w->medium, &w->cfg, w->ws, w->ws_len, diag);
+	int err;
+
+	memset(w->ws, 0, w->dirty);
+	err = wpp_store_open(&w->st, w->be, &w->medium, &w->cfg, w->ws, w->ws_len, diag);
+	w->dirty = w->ws_len;
+	if (!err)
+		w->dirty = (size_t)((uint8_t *)w->st->map.table - (uint8_t *)w->ws);
+	return err;
 }
 
 void world_close(struct world *w)

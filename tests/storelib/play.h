@@ -51,6 +51,7 @@ struct world {
 	struct wpp_store_cfg cfg;
 	void *ws;
 	uint64_t ws_len;
+	size_t dirty; /* bytes of ws that the next open wants zeroed */
 	struct wpp_store *st;
 	struct wpp_writer *w;
 	struct book *book;
