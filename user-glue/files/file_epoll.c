@@ -59,8 +59,9 @@ static int load_items(const struct file *f, struct buf *out)
 	return 0;
 }
 
-static bool is_target(const struct files *fs, const struct file *e, const struct file *f,
-		      const struct item *it)
+/* Is descriptor @num what the item watches? As kcmp: 0 yes, above 0 no, below 0 no such item. */
+static int compare_target(const struct files *fs, const struct file *e, int num,
+			  const struct item *it)
 {
 	struct kcmp_epoll_slot slot = {
 		.efd = (unsigned int)e->num,
@@ -68,10 +69,23 @@ static bool is_target(const struct files *fs, const struct file *e, const struct
 		.toff = it->nth,
 	};
 
+	return (int)syscall(SYS_kcmp, fs->c->pid, fs->c->pid, KCMP_EPOLL_TFD, num, &slot);
+}
+
+static bool is_target(const struct files *fs, const struct file *e, const struct file *f,
+		      const struct item *it)
+{
 	/* The inode of a socket has one description; kcmp walks through the whole set. */
 	if (S_ISSOCK(f->st.st_mode) || it->ino != f->st.st_ino)
 		return it->ino == f->st.st_ino && S_ISSOCK(f->st.st_mode);
-	return syscall(SYS_kcmp, fs->c->pid, fs->c->pid, KCMP_EPOLL_TFD, f->num, &slot) == 0;
+	return compare_target(fs, e, f->num, it) == 0;
+}
+
+/* A process that runs has removed it meanwhile, or opened it after the table was made. */
+static bool has_changed(const struct files *fs, const struct file *e, const struct item *it)
+{
+	return compare_target(fs, e, e->num, it) < 0 ||
+	       compare_target(fs, e, (int)it->tfd, it) == 0;
 }
 
 static int compare_num(const void *key, const void *elem)
@@ -101,7 +115,7 @@ static void take_item(struct files *fs, const struct file *f, const struct item 
 	const struct file *target = find_target(fs, f, it);
 	struct wpp_rec_epitem rec = { .fd = it->tfd, .events = it->events, .data = it->data };
 
-	if (!target && !collect)
+	if (!target && !collect && !has_changed(fs, f, it))
 		wppi_refuse(&fs->c->notes, "epoll-target",
 			    "descriptor %d: its epoll set has %u, which is closed here and open in "
 			    "another process",

@@ -126,12 +126,16 @@ static int check_unix(struct files *fs, struct file *f, struct sock *s)
 
 	describe(s);
 	u = wppi_unix_find(fs, f->st.st_ino, &err);
-	if (err)
-		return err;
-	if (!u) {
-		/* Made after the table was read; it is read again in the freeze. */
+	if (!u && (err || fs->frozen)) {
+		wppi_refuse(&fs->c->notes, "sock-diag",
+			    "descriptor %d (%s): the kernel's unix_diag doesn't tell of it: %s",
+			    f->num, s->text, strerror(err ? -err : ENOENT));
+		f->kind = NULL;
+		return 0;
+	}
+	if (!u) { /* made after the table was read; in the freeze it is read again */
 		s->rec.state = SOCKET_PLAIN;
-		return fs->frozen ? -ESTALE : 0;
+		return 0;
 	}
 	s->rec.shutdown = u->shutdown;
 	if (wppi_file_info(f, "scm_fds", 10, 0))
