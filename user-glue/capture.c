@@ -27,11 +27,13 @@ static int capture_init(struct capture *c, pid_t pid, const struct wpp_persist *
 {
 	memset(c, 0, sizeof(*c));
 	c->pidfd = c->mem = -1;
+	c->called_ns = wppi_now_ns(CLOCK_MONOTONIC);
 	if (pid <= 0 || (how && how->size != sizeof(*how)))
 		return WPP_EINVAL;
 	c->pid = pid;
 	c->mm_space = WPP_SPACE_FIRST;
 	c->notes.task = (uint32_t)pid;
+	c->go_on = !how || !(how->flags & WPP_PERSIST_KILL);
 	if (how) {
 		c->notes.report = how->report;
 		c->notes.allow_lossy = how->allow_lossy;
@@ -212,30 +214,22 @@ static int save_frozen(struct capture *c, struct wpp_writer *w, struct wpp_persi
  * One that goes on runs again as soon as its pages are in our hands; one that is killed must not
  * do anything that its image does not know.
  */
-static int freeze_and_save(struct capture *c, struct wpp_writer *w, uint32_t flags,
-			   struct wpp_persisted *done)
+static int freeze_and_save(struct capture *c, struct wpp_writer *w, struct wpp_persisted *done)
 {
-	uint64_t start = wppi_now_ns(CLOCK_MONOTONIC);
-	bool kill = flags & WPP_PERSIST_KILL;
 	int err = wppi_freeze(c);
 
 	if (!err)
 		err = save_frozen(c, w, done);
-	if (err || !kill)
-		wppi_thaw(c);
-	done->frozen_ns = wppi_now_ns(CLOCK_MONOTONIC) - start;
-	if (err) {
-		wpp_writer_abort(w);
-		return err;
-	}
-	err = wpp_writer_commit(w, wppi_now_ns(CLOCK_REALTIME), &done->generation);
-	if (!kill)
-		return err;
 	if (err)
+		wpp_writer_abort(w);
+	else
+		err = wpp_writer_commit(w, wppi_now_ns(CLOCK_REALTIME), &done->generation);
+	done->durable_ns = wppi_now_ns(CLOCK_MONOTONIC) - c->called_ns;
+	if (err || c->go_on)
 		wppi_thaw(c);
 	else
 		wppi_kill(c);
-	done->frozen_ns = wppi_now_ns(CLOCK_MONOTONIC) - start;
+	done->frozen_ns = c->frozen_ns;
 	return err;
 }
 
@@ -243,7 +237,6 @@ struct job {
 	struct capture *c;
 	struct wpp_store *st;
 	const char *image;
-	uint32_t flags;
 	struct wpp_persisted *done;
 	int err;
 };
@@ -253,18 +246,18 @@ static void *persist(void *arg)
 	struct job *job = arg;
 	struct capture *c = job->c;
 	struct wpp_writer *w;
-	int err = check(c);
+	int err;
 
-	if (!err && !(job->flags & WPP_PERSIST_KILL))
+	wppi_urgency_raise();
+	err = check(c);
+	if (!err && c->go_on)
 		err = sync_files(c); /* so that little is left to do while it is stopped */
 	if (!err)
 		err = wppi_make_room(c, job->st, job->image);
 	if (!err)
 		err = wpp_writer_begin(job->st, job->image, WPP_WRITER_EMPTY, &w);
-	if (!err) {
-		wppi_urgency_raise();
-		err = freeze_and_save(c, w, job->flags, job->done);
-	}
+	if (!err)
+		err = freeze_and_save(c, w, job->done);
 	job->err = err;
 	return NULL;
 }
@@ -292,21 +285,18 @@ static int persist_apart(struct job *job)
 int wpp_process_persist(struct wpp_store *st, const char *image, pid_t pid,
 			const struct wpp_persist *how, struct wpp_persisted *done)
 {
-	uint64_t start = wppi_now_ns(CLOCK_MONOTONIC);
 	struct wpp_persisted result = { 0 };
 	struct capture c;
 	struct job job = {
 		.c = &c,
 		.st = st,
 		.image = image,
-		.flags = how ? how->flags : 0,
 		.done = &result,
 	};
 	int err = capture_init(&c, pid, how);
 
 	if (!err)
 		err = persist_apart(&job);
-	result.durable_ns = wppi_now_ns(CLOCK_MONOTONIC) - start;
 	if (done)
 		*done = result;
 	capture_free(&c);

@@ -68,7 +68,10 @@ struct capture {
 	int mem; /* /proc/PID/mem, read and write */
 	struct notes notes;
 	bool no_sync;
-	uint64_t sync_ns;
+	bool go_on; /* let it go on when it is copied; else it is killed when that is durable */
+	uint64_t frozen_since_ns; /* 0: it is not stopped */
+	uint64_t frozen_ns;
+	uint64_t called_ns, sync_ns;
 	struct buf pcb;	    /* WPP_STREAM_PCB */
 	struct buf regions; /* WPP_STREAM_REGIONS */
 	struct thread *threads;
@@ -96,7 +99,7 @@ struct capture {
  * WPP_ENOENT, WPP_EBUSY (a thread does not stop; the note says which): then none is left stopped.
  */
 int wppi_freeze(struct capture *c);
-/* Lets all threads go on. */
+/* Lets all threads go on, if they are stopped. */
 void wppi_thaw(struct capture *c);
 /* Kills the stopped process and waits until it is gone; a child of ours is left for us to reap. */
 void wppi_kill(struct capture *c);

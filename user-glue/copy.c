@@ -390,6 +390,8 @@ static int copy_all(struct copier *cp, struct capture *c)
 		err = copy_runs(cp, c->objs[i].space, c->objs[i].fd, &runs, err);
 	}
 	stop_thread(cp);
+	if (!err && c->go_on)
+		wppi_thaw(c);
 	if (err && cp->buffers)
 		(void)!wpp_writer_settle(cp->w); /* the buffers are lent */
 	return err ? err : wpp_writer_settle(cp->w);

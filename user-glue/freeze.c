@@ -241,6 +241,7 @@ int wppi_freeze(struct capture *c)
 	tasks = opendir(path);
 	if (!tasks)
 		return errno == ENOENT ? WPP_ENOENT : -errno;
+	c->frozen_since_ns = wppi_now_ns(CLOCK_MONOTONIC);
 	err = freeze_all(c, tasks);
 	closedir(tasks);
 	if (err)
@@ -259,13 +260,22 @@ static void thaw_thread(pid_t tid)
 		ptrace(PTRACE_DETACH, tid, NULL, NULL);
 }
 
+static void count_frozen(struct capture *c)
+{
+	c->frozen_ns = wppi_now_ns(CLOCK_MONOTONIC) - c->frozen_since_ns;
+	c->frozen_since_ns = 0;
+}
+
 void wppi_thaw(struct capture *c)
 {
+	if (!c->frozen_since_ns)
+		return;
 	for (size_t i = 0; i < c->nr_threads; i++)
 		thaw_thread(c->threads[i].tid);
 	if (c->stop_again)
 		syscall(SYS_pidfd_send_signal, c->pidfd, SIGSTOP, NULL, 0);
 	c->stop_again = false;
+	count_frozen(c);
 }
 
 /* A dead thread of somebody else's child stays a zombie until its tracer has looked. */
@@ -296,4 +306,5 @@ void wppi_kill(struct capture *c)
 	for (size_t i = 1; i < c->nr_threads; i++)
 		reap(c->threads[i].tid, 0);
 	reap(c->pid, ours ? WNOWAIT : 0);
+	count_frozen(c);
 }
