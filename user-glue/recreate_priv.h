@@ -98,8 +98,8 @@ struct build {
 };
 
 /* The hole: the executor with its calls, then the parked vdso. */
-#define AREA_LEN (256u << 10)
-#define ROOM_LEN (1u << 20)
+#define AREA_LEN (32u << 20) /* for a hundred thousand signals of a thread; touched as used */
+#define ROOM_LEN (AREA_LEN + (1u << 20))
 
 /* All classes, NULL-terminated, in the order of their calls. */
 extern const struct recreate_class *const wppi_recreate_classes[];

@@ -63,28 +63,54 @@ static const char *next_timer(const char *text, struct timer *t)
 	return text + used;
 }
 
-static int timers_ask(struct capture *c, struct thread *t, struct script *s)
+static int by_id(const void *a, const void *b)
+{
+	const struct timer *x = a, *y = b;
+
+	return (x->id > y->id) - (x->id < y->id);
+}
+
+/*
+ * All POSIX timers, struct timer each, by ascending id: an old kernel can recreate them in this
+ * order only.
+ */
+static int list_timers(pid_t pid, struct buf *list)
 {
 	struct timer timer;
 	const char *next;
 	char *text;
-	ssize_t len;
+	ssize_t len = wppi_proc_read_all(pid, "timers", &text);
+
+	if (len < 0)
+		return len == -ENOENT ? 0 : (int)len;
+	for (next = text; (next = next_timer(next, &timer)) != NULL;)
+		wppi_buf_add(list, &timer, sizeof(timer));
+	free(text);
+	if (list->len)
+		qsort(list->data, list->len / sizeof(timer), sizeof(timer), by_id);
+	return list->failed ? WPP_ENOMEM : 0;
+}
+
+static int timers_ask(struct capture *c, struct thread *t, struct script *s)
+{
+	struct buf list = { 0 };
+	int err;
 
 	if (t->tid != c->pid)
 		return 0;
 	for (uint64_t which = 0; which < NR_ITIMERS; which++)
 		wppi_script_call(s, 0, SYS_getitimer, which,
 				 wppi_script_data(s, NULL, sizeof(struct itimerval)), 0, 0, 0, 0);
-	len = wppi_proc_read_all(c->pid, "timers", &text);
-	if (len < 0)
-		return len == -ENOENT ? 0 : (int)len;
-	for (next = text; (next = next_timer(next, &timer)) != NULL;) {
-		wppi_script_call(s, 0, SYS_timer_gettime, (uint64_t)timer.id,
+	err = list_timers(c->pid, &list);
+	for (size_t at = 0; !err && at < list.len; at += sizeof(struct timer)) {
+		uint64_t id = (uint64_t)((const struct timer *)(list.data + at))->id;
+
+		wppi_script_call(s, 0, SYS_timer_gettime, id,
 				 wppi_script_data(s, NULL, sizeof(struct itimerspec)), 0, 0, 0, 0);
-		wppi_script_call(s, 0, SYS_timer_getoverrun, (uint64_t)timer.id, 0, 0, 0, 0, 0);
+		wppi_script_call(s, 0, SYS_timer_getoverrun, id, 0, 0, 0, 0, 0);
 	}
-	free(text);
-	return 0;
+	wppi_buf_free(&list);
+	return err;
 }
 
 static uint64_t timeval_us(const struct timeval *tv)
@@ -114,22 +140,21 @@ static void collect_itimers(struct capture *c, const struct thread *t)
 	}
 }
 
-static void collect_timer(struct capture *c, const struct thread *t, const struct timer *timer)
+/* @call: what was asked of this timer, two calls. */
+static void collect_timer(struct capture *c, const struct thread *t, const struct timer *timer,
+			  const struct script_call *call)
 {
-	const struct script_call *call = wppi_answer(t, SYS_timer_gettime, (uint64_t)timer->id);
 	struct wpp_rec_timer rec = {
 		.clock = (uint64_t)(int64_t)timer->clock,
 		.notify = (uint64_t)timer->notify,
 		.signo = (uint64_t)timer->signo,
 		.sigval = timer->value,
 		.tid = (uint64_t)timer->tid,
-		.overrun = (uint64_t)wppi_answer_ret(t, SYS_timer_getoverrun, (uint64_t)timer->id),
+		.overrun = (uint64_t)call[1].ret,
 	};
 	struct itimerspec it;
 
-	if (!call)
-		return;
-	memcpy(&it, wppi_script_result(&t->asked, call->arg[1]), sizeof(it));
+	memcpy(&it, wppi_script_result(&t->asked, call[0].arg[1]), sizeof(it));
 	rec.value_ns = timespec_ns(&it.it_value);
 	rec.interval_ns = timespec_ns(&it.it_interval);
 	if (timer->clock == CLOCK_THREAD_CPUTIME_ID && c->nr_threads > 1)
@@ -140,45 +165,26 @@ static void collect_timer(struct capture *c, const struct thread *t, const struc
 	WPPI_REC(&c->pcb, TIMER, c->pid, timer->id, &rec, NULL, 0);
 }
 
-static int by_id(const void *a, const void *b)
-{
-	const struct timer *x = a, *y = b;
-
-	return (x->id > y->id) - (x->id < y->id);
-}
-
-/* In ascending order of their ids: an old kernel can recreate them in this order only. */
-static int collect_timers(struct capture *c, const struct thread *t, const char *text)
-{
-	struct buf list = { 0 };
-	struct timer timer, *timers;
-	size_t nr;
-
-	while ((text = next_timer(text, &timer)) != NULL)
-		wppi_buf_add(&list, &timer, sizeof(timer));
-	timers = (struct timer *)list.data;
-	nr = list.len / sizeof(timer);
-	if (nr)
-		qsort(timers, nr, sizeof(timer), by_id);
-	for (size_t i = 0; i < nr; i++)
-		collect_timer(c, t, &timers[i]);
-	wppi_buf_free(&list);
-	return list.failed ? WPP_ENOMEM : 0;
-}
-
+/* Timers were asked in the order of this list; only the first answer has to be looked for. */
 static int timers_collect(struct capture *c)
 {
 	const struct thread *t = &c->threads[0];
-	ssize_t len;
-	char *text;
-	int err;
+	const struct script_call *call = NULL;
+	struct buf list = { 0 };
+	int err = list_timers(c->pid, &list);
 
 	collect_itimers(c, t);
-	len = wppi_proc_read_all(c->pid, "timers", &text);
-	if (len < 0)
-		return len == -ENOENT ? 0 : (int)len;
-	err = collect_timers(c, t, text);
-	free(text);
+	for (size_t at = 0; !err && at < list.len; at += sizeof(struct timer), call += 2) {
+		const struct timer *timer = (const struct timer *)(list.data + at);
+
+		if (!call)
+			call = wppi_answer(t, SYS_timer_gettime, (uint64_t)timer->id);
+		if (!call || call->nr != SYS_timer_gettime || call->arg[0] != (uint64_t)timer->id)
+			err = WPP_EIO;
+		else
+			collect_timer(c, t, timer, call);
+	}
+	wppi_buf_free(&list);
 	return err;
 }
 
