@@ -303,6 +303,40 @@ static int lead(struct build *b, const struct elf *old, const struct elf *own)
 	return err;
 }
 
+/*
+ * A thread that was in the old code goes on in it. It finds no clock source and asks the kernel,
+ * but a coarse clock it reads as zero, once; and where a jump was written it can't go on.
+ */
+static int check_thread(struct build *b, const struct elf *old, uint32_t tid)
+{
+	struct user_regs_struct regs;
+	struct wpp_rec rec;
+	uint64_t at, room;
+
+	if (wppi_recreate_find(&b->r, WPP_REC_REGS, tid, &rec) || rec.tail_len != sizeof(regs))
+		return WPP_ECORRUPT;
+	memcpy(&regs, rec.tail, sizeof(regs));
+	at = regs.rip - b->vdso.rec.vdso;
+	if (at >= old->len)
+		return 0;
+	for (size_t i = 0; i < sizeof(led) / sizeof(led[0]); i++) {
+		uint64_t from = function(old, led[i], &room);
+
+		if (!from || at <= from || at >= from + JUMP_LEN)
+			continue;
+		wppi_note(&b->r.notes, WPP_NOTE_REFUSED, "vdso",
+			  "the kernel is another one, and thread %u was persisted at the very "
+			  "beginning of %s; take another generation",
+			  tid, led[i]);
+		return WPP_EREFUSED;
+	}
+	wppi_note(&b->r.notes, WPP_NOTE_CHANGED, "vdso",
+		  "thread %u was reading a clock when it was persisted, under another kernel: it "
+		  "may see one wrong time",
+		  tid);
+	return 0;
+}
+
 /* The image's code was filled in as plain memory. */
 static int patch(struct build *b)
 {
@@ -317,6 +351,8 @@ static int patch(struct build *b)
 	err = read_memory(b->pid, v->rec.vdso, old, image.len);
 	if (!err)
 		err = read_memory(b->pid, v->own, old + image.len, own.len);
+	for (size_t i = 0; !err && i < b->nr_threads; i++)
+		err = check_thread(b, &image, b->threads[i].tid);
 	if (!err)
 		err = lead(b, &image, &own);
 	free(old);
