@@ -466,19 +466,28 @@ static int set_exe(struct build *b)
 	return err;
 }
 
+/* Nothing that was used to build may stay open; first of all not for writing (ETXTBSY). */
+static int close_objects(struct build *b)
+{
+	wppi_objects_close(b);
+	for (size_t i = 0; i < b->r.nr_objs; i++)
+		wppi_script_call(&b->s, 0, SYS_close, (uint64_t)b->objs[i].remote, 0, 0, 0, 0, 0);
+	return wppi_build_run(b, "closing memory objects");
+}
+
 int wppi_memory_finish(struct build *b)
 {
 	int err = set_mm(b, UINT32_MAX, "setting the limits of the address space");
 
 	wppi_script_free(&b->s);
+	if (!err)
+		err = close_objects(b);
 	if (!err && b->exe >= 0)
 		err = set_exe(b);
 	if (err)
 		return err;
 	wppi_script_call(&b->s, SCRIPT_MAY_FAIL, SYS_membarrier,
 			 MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0, 0, 0, 0);
-	for (size_t i = 0; i < b->r.nr_objs; i++)
-		wppi_script_call(&b->s, 0, SYS_close, (uint64_t)b->objs[i].remote, 0, 0, 0, 0, 0);
 	wppi_script_call(&b->s, 0, SYS_close, (uint64_t)b->r.control, 0, 0, 0, 0, 0);
 	return wppi_build_run(b, "closing what was needed to build");
 }

@@ -49,13 +49,20 @@ static int make_memfd(const struct object *o)
 	return memfd_create(o->rec.kind == WPP_MEMOBJ_SHANON ? "wpp-shared" : plain, flags);
 }
 
-/* A file without a name, where the old one was: its filesystem may matter (space, xattrs). */
+/*
+ * A file without a name, where the old one was: its filesystem may matter (space, xattrs). It had
+ * the name once, and /proc shows that; when somebody else has it now it never gets one.
+ */
 static int make_nameless(const struct object *o)
 {
+	int fd = open(o->name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, o->rec.mode & 07777);
 	char dir[PATH_MAX];
 	char *slash;
-	int fd;
 
+	if (fd >= 0) {
+		unlink(o->name);
+		return fd;
+	}
 	snprintf(dir, sizeof(dir), "%s", o->name);
 	slash = strrchr(dir, '/');
 	if (!slash)
@@ -237,6 +244,9 @@ static int decode(struct build *b, const struct wpp_rec *rec, struct object *o)
 	if (o->rec.space < WPP_SPACE_FIRST || o->rec.space > WPP_SPACE_MAX ||
 	    o->rec.space == b->mm_space || o->rec.size > INT64_MAX - PAGE)
 		return WPP_ECORRUPT;
+	if ((o->rec.kind == WPP_MEMOBJ_SHMFS || o->rec.kind == WPP_MEMOBJ_DELETED) &&
+	    o->name[0] != '/')
+		return WPP_ECORRUPT;
 	return 0;
 }
 
@@ -250,10 +260,10 @@ static size_t count(const struct build *b)
 	return nr;
 }
 
-/* Mapped by a descriptor that was not open for writing: so it stays. */
-static int reopen_readonly(struct build *b, struct mapping *m)
+/* Index of a file entry for the object, open for reading only; or an error. */
+static int reopen_readonly(struct build *b, uint64_t id)
 {
-	int obj = wppi_recreate_memobj(&b->r, m->object);
+	int obj = wppi_recreate_memobj(&b->r, id);
 	char path[64];
 	int fd;
 
@@ -261,23 +271,39 @@ static int reopen_readonly(struct build *b, struct mapping *m)
 		return WPP_ECORRUPT;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", obj);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	m->file = wppi_file_add(b, path, false, fd);
-	return m->file < 0 ? m->file : 0;
+	return fd < 0 ? -errno : wppi_file_add(b, path, false, fd);
 }
 
+static int reopen_exe(struct build *b)
+{
+	const struct timespec times[2] = {
+		{ .tv_nsec = UTIME_OMIT },
+		{ .tv_sec = (time_t)(b->exe_mtime_ns / 1000000000u),
+		  .tv_nsec = (long)(b->exe_mtime_ns % 1000000000u) },
+	};
+
+	b->exe = reopen_readonly(b, b->exe_object);
+	if (b->exe < 0)
+		return b->exe;
+	return futimens(b->files[b->exe].fd, times) ? -errno : 0;
+}
+
+/*
+ * A shared mapping whose descriptor was not open for writing must not become writable. A private
+ * one needs none for writing, and the program can't be a file that is open for it.
+ */
 static int reopen_all(struct build *b)
 {
-	int err = 0;
-
-	for (size_t i = 0; !err && i < b->nr_maps; i++) {
+	for (size_t i = 0; i < b->nr_maps; i++) {
 		struct mapping *m = &b->maps[i];
 
-		if (m->kind == WPP_REGION_MEMOBJ && (m->flags & MAP_SHARED) && !wppi_may_write(m))
-			err = reopen_readonly(b, m);
+		if (m->kind != WPP_REGION_MEMOBJ || ((m->flags & MAP_SHARED) && wppi_may_write(m)))
+			continue;
+		m->file = reopen_readonly(b, m->object);
+		if (m->file < 0)
+			return m->file;
 	}
-	return err;
+	return b->exe_object ? reopen_exe(b) : 0;
 }
 
 int wppi_objects_make(struct build *b)
@@ -325,11 +351,19 @@ int wppi_object_remote(const struct build *b, uint64_t id)
 	return -1;
 }
 
-void wppi_objects_free(struct build *b, bool failed)
+void wppi_objects_close(struct build *b)
 {
 	for (size_t i = 0; i < b->r.nr_objs; i++) {
 		if (b->r.objs[i].fd >= 0)
 			close(b->r.objs[i].fd);
+		b->r.objs[i].fd = -1;
+	}
+}
+
+void wppi_objects_free(struct build *b, bool failed)
+{
+	wppi_objects_close(b);
+	for (size_t i = 0; i < b->r.nr_objs; i++) {
 		if (failed && b->objs[i].made)
 			unlink(b->objs[i].name);
 		free(b->objs[i].name);

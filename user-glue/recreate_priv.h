@@ -78,8 +78,10 @@ struct build {
 	size_t nr_maps;
 	struct map_file *files;
 	size_t nr_files;
-	struct object *objs;	    /* as r.objs */
-	size_t nr_told;		    /* of them, whose numbers in the new process are known */
+	struct object *objs; /* as r.objs */
+	size_t nr_told;	     /* of them, whose numbers in the new process are known */
+	uint64_t exe_object; /* the deleted executable is this memory object; 0: is not deleted */
+	uint64_t exe_mtime_ns;
 	int exe;		    /* index of the executable in files, -1 */
 	struct new_thread *threads; /* the leader first */
 	size_t nr_threads;
@@ -135,6 +137,8 @@ int wppi_objects_make(struct build *b);
 int wppi_objects_seal(struct build *b);
 /* Descriptor number of an object in the new process, or -1. */
 int wppi_object_remote(const struct build *b, uint64_t id);
+/* Closes our descriptors of them. */
+void wppi_objects_close(struct build *b);
 /* @failed: files that were made are removed again. */
 void wppi_objects_free(struct build *b, bool failed);
 

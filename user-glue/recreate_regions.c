@@ -160,6 +160,21 @@ static int take_region(struct build *b, const struct wpp_rec *rec, struct mappin
 	return 0;
 }
 
+/* The memory object that is the file with this identity, or 0. */
+static uint64_t object_of(const struct build *b, uint64_t dev, uint64_t ino)
+{
+	struct wpp_rec_memobj obj;
+	struct wpp_rec rec;
+	size_t pos = 0;
+
+	while (wppi_recreate_next(&b->r, WPP_REC_MEMOBJ, &pos, &rec) == 0) {
+		WPPI_GET(&rec, &obj);
+		if (obj.dev == dev && obj.ino == ino)
+			return rec.id;
+	}
+	return 0;
+}
+
 static int take_exe(struct build *b)
 {
 	struct was_file was = { .what = "as its program" };
@@ -177,6 +192,10 @@ static int take_exe(struct build *b)
 	was.mtime_ns = exe.mtime_ns;
 	if (!was.path || was.path[0] != '/')
 		return WPP_ECORRUPT;
+	b->exe_object = object_of(b, exe.dev, exe.ino);
+	b->exe_mtime_ns = exe.mtime_ns;
+	if (b->exe_object)
+		return 0;
 	b->exe = take_file(b, &was, false);
 	return b->exe < 0 ? b->exe : 0;
 }

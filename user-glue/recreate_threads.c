@@ -55,6 +55,19 @@ static int check_thread(struct build *b, uint32_t tid)
 	return 0;
 }
 
+/* The parent it meant is gone; with a new one it could be ended when the tool ends. */
+static void note_parent_death(struct build *b, const struct wpp_rec *rec)
+{
+	struct wpp_rec_thread thread;
+
+	WPPI_GET(rec, &thread);
+	if (thread.pdeath_signal)
+		wppi_note(&b->r.notes, WPP_NOTE_CHANGED, "parent-death",
+			  "thread %u wanted signal %llu when its parent dies: that is not set for "
+			  "the new parent",
+			  rec->task, (unsigned long long)thread.pdeath_signal);
+}
+
 static size_t count(const struct build *b)
 {
 	struct wpp_rec rec;
@@ -76,6 +89,7 @@ int wppi_threads_prepare(struct build *b)
 		return WPP_ENOMEM;
 	while (!err && wppi_recreate_next(&b->r, WPP_REC_THREAD, &pos, &rec) == 0) {
 		err = check_thread(b, rec.task);
+		note_parent_death(b, &rec);
 		b->threads[b->nr_threads++].tid = rec.task;
 	}
 	if (!err && (!nr || b->threads[0].tid != (uint32_t)b->r.pid))
