@@ -57,6 +57,7 @@ static void capture_free(struct capture *c)
 		wppi_script_free(&c->threads[i].asked);
 	}
 	free(c->threads);
+	wppi_copy_free(c);
 	wppi_buf_free(&c->pcb);
 	wppi_buf_free(&c->regions);
 	wppi_buf_free(&c->notes.lossy);
@@ -202,7 +203,7 @@ static int save_frozen(struct capture *c, struct wpp_writer *w, struct wpp_persi
 	if (!err)
 		err = wpp_writer_stream(w, WPP_STREAM_REGIONS, c->regions.data, c->regions.len);
 	if (!err)
-		err = wppi_pages_copy(c, w, &done->nr_pages);
+		err = wppi_pages_copy(c, &done->nr_pages);
 	done->nr_written = done->nr_pages;
 	done->nr_regions = c->vmas.nr;
 	done->nr_threads = c->nr_threads;
@@ -216,8 +217,10 @@ static int save_frozen(struct capture *c, struct wpp_writer *w, struct wpp_persi
  */
 static int freeze_and_save(struct capture *c, struct wpp_writer *w, struct wpp_persisted *done)
 {
-	int err = wppi_freeze(c);
+	int err = wppi_copy_prepare(c, w);
 
+	if (!err)
+		err = wppi_freeze(c);
 	if (!err)
 		err = save_frozen(c, w, done);
 	if (err)

@@ -79,6 +79,7 @@ struct capture {
 	struct vma_list vmas;
 	struct memobj *objs;
 	size_t nr_objs;
+	struct copier *copier;
 	uint32_t mm_space; /* page space of the address space: WPP_SPACE_FIRST */
 	int stop_signal;   /* it is stopped by this signal (group stop), or 0 */
 	bool stop_again;   /* a SIGSTOP came while it was asked: to be sent again */
@@ -143,7 +144,12 @@ void wppi_memobjs_free(struct capture *c);
 
 /* ---- copy.c: from the frozen process into the open generation ---- */
 
-int wppi_pages_copy(struct capture *c, struct wpp_writer *w, uint64_t *nr_pages);
+/* Before the freeze: memory to copy through. */
+int wppi_copy_prepare(struct capture *c, struct wpp_writer *w);
+/* Copies all pages; the process is let go as soon as they are in our hands, if it is to go on. */
+int wppi_pages_copy(struct capture *c, uint64_t *nr_pages);
+/* Not before the writer has settled or is gone. */
+void wppi_copy_free(struct capture *c);
 
 /* ---- check.c: the process as a whole, by /proc ---- */
 

@@ -196,6 +196,11 @@ static int open_room(struct copier *cp)
 	return 0;
 }
 
+static uint8_t *first_buffer(const struct copier *cp)
+{
+	return (uint8_t *)(((uintptr_t)cp->buffers + HUGE_PAGE - 1) & ~(uintptr_t)(HUGE_PAGE - 1));
+}
+
 /* Pages that fit into the next batch; its place in b->to. */
 static uint32_t room_for(struct copier *cp, struct batch *b)
 {
@@ -203,8 +208,7 @@ static uint32_t room_for(struct copier *cp, struct batch *b)
 		b->to = cp->window;
 		return cp->window_left < BATCH_PAGES ? cp->window_left : BATCH_PAGES;
 	}
-	b->to = (uint8_t *)(((uintptr_t)cp->buffers + HUGE_PAGE - 1) & ~(uintptr_t)(HUGE_PAGE - 1));
-	b->to += (size_t)(b - cp->ring) * BATCH_LEN;
+	b->to = first_buffer(cp) + (size_t)(b - cp->ring) * BATCH_LEN;
 	return BATCH_PAGES;
 }
 
@@ -380,8 +384,6 @@ static int copy_all(struct copier *cp, struct capture *c)
 	cp->total = runs.nr_pages;
 	for (size_t i = 0; i < c->nr_objs; i++)
 		cp->total += c->objs[i].size / WPP_PAGE_SIZE;
-	if (!err)
-		err = open_room(cp);
 	if (!err && cp->total > THREAD_PAGES)
 		start_thread(cp);
 	err = copy_runs(cp, c->mm_space, -1, &runs, err);
@@ -397,23 +399,62 @@ static int copy_all(struct copier *cp, struct capture *c)
 	return err ? err : wpp_writer_settle(cp->w);
 }
 
-int wppi_pages_copy(struct capture *c, struct wpp_writer *w, uint64_t *nr_pages)
+int wppi_pages_copy(struct capture *c, uint64_t *nr_pages)
 {
-	struct copier cp = {
-		.w = w,
-		.pid = c->pid,
-		.mem = c->mem,
-		.report = c->notes.report,
-		.lock = PTHREAD_MUTEX_INITIALIZER,
-		.named = PTHREAD_COND_INITIALIZER,
-		.filled = PTHREAD_COND_INITIALIZER,
-		.ring = calloc(RING, sizeof(struct batch)),
-	};
-	int err = cp.ring ? copy_all(&cp, c) : WPP_ENOMEM;
+	struct copier *cp = c->copier;
+	int err;
 
-	*nr_pages = cp.done;
-	if (cp.buffers)
-		munmap(cp.buffers, RING * BATCH_LEN + HUGE_PAGE);
-	free(cp.ring);
+	cp->mem = c->mem;
+	err = copy_all(cp, c);
+	*nr_pages = cp->done;
 	return err;
+}
+
+/* Memory that the kernel has to find and clear first is better asked for now than in the freeze. */
+static void touch_buffers(struct copier *cp, pid_t pid)
+{
+	char text[256];
+	size_t pages = 0, i;
+
+	if (!cp->buffers || wppi_proc_read(pid, "statm", text, sizeof(text)) < 0 ||
+	    sscanf(text, "%*u %zu", &pages) != 1)
+		return;
+	if (pages > RING * (size_t)BATCH_PAGES)
+		pages = RING * (size_t)BATCH_PAGES;
+	for (i = 0; i < pages; i++)
+		*(volatile uint8_t *)(first_buffer(cp) + i * WPP_PAGE_SIZE) = 0;
+}
+
+int wppi_copy_prepare(struct capture *c, struct wpp_writer *w)
+{
+	struct copier *cp = calloc(1, sizeof(*cp));
+	int err;
+
+	if (!cp)
+		return WPP_ENOMEM;
+	c->copier = cp;
+	cp->w = w;
+	cp->pid = c->pid;
+	cp->report = c->notes.report;
+	pthread_mutex_init(&cp->lock, NULL);
+	pthread_cond_init(&cp->named, NULL);
+	pthread_cond_init(&cp->filled, NULL);
+	cp->ring = calloc(RING, sizeof(struct batch));
+	err = cp->ring ? open_room(cp) : WPP_ENOMEM;
+	if (!err)
+		touch_buffers(cp, c->pid);
+	return err;
+}
+
+void wppi_copy_free(struct capture *c)
+{
+	struct copier *cp = c->copier;
+
+	if (!cp)
+		return;
+	if (cp->buffers)
+		munmap(cp->buffers, RING * BATCH_LEN + HUGE_PAGE);
+	free(cp->ring);
+	free(cp);
+	c->copier = NULL;
 }
