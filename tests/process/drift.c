@@ -23,7 +23,7 @@ static const struct stable {
 } stable[] = {
 	{ WPP_REC_PROCESS, FIELD(process, ppid) | FIELD(process, pgid) | FIELD(process, sid) |
 				   FIELD(process, tty) | FIELD(process, nr_threads) },
-	{ WPP_REC_EXE, 0 },
+	{ WPP_REC_EXE, FIELD(exe, ino) }, /* of a deleted program */
 	{ WPP_REC_CWD, FIELD(cwd, ino) },
 	{ WPP_REC_ROOT, 0 },
 	{ WPP_REC_CRED, 0 },
