@@ -398,7 +398,8 @@ static void add_process(struct recreate *r, struct script *s)
 		add_prctl(s, PR_SET_NO_NEW_PRIVS, 1, 0);
 	add_prctl(s, PR_SET_DUMPABLE, r->process.dumpable == 1, 0);
 	if (r->process.mdwe)
-		add_prctl(s, PR_SET_MDWE, r->process.mdwe, 0);
+		wppi_script_call(s, SCRIPT_MAY_FAIL, SYS_prctl, PR_SET_MDWE, r->process.mdwe, 0, 0,
+				 0, 0);
 }
 
 static int creds_last(struct recreate *r, uint32_t tid, struct script *s)
@@ -426,8 +427,22 @@ static int creds_last(struct recreate *r, uint32_t tid, struct script *s)
 	return 0;
 }
 
+static void creds_done(struct recreate *r, uint32_t tid, const struct script *s)
+{
+	for (size_t i = 0; i < s->nr_calls; i++) {
+		const struct script_call *call = &s->calls[i];
+
+		if (call->nr == SYS_prctl && call->arg[0] == PR_SET_MDWE && call->ret < 0)
+			wppi_note(&r->notes, WPP_NOTE_CHANGED, "mdwe",
+				  "thread %u: this kernel can't deny memory to become executable: "
+				  "%s",
+				  tid, wpp_strerror((int)call->ret));
+	}
+}
+
 const struct recreate_class wppi_recreate_creds = {
 	.name = "creds",
 	.prepare = creds_prepare,
 	.last = creds_last,
+	.done = creds_done,
 };

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -120,6 +121,17 @@ static uint64_t read_number(pid_t pid, const char *name, int base)
 	return (uint64_t)strtoll(text, NULL, base);
 }
 
+/* It was about to stop when it was frozen. */
+static bool stop_is_pending(const char *status)
+{
+	const char *shared = wppi_proc_field(status, "ShdPnd");
+	const char *own = wppi_proc_field(status, "SigPnd");
+	uint64_t set = shared ? strtoull(shared, NULL, 16) : 0;
+
+	set |= own ? strtoull(own, NULL, 16) : 0;
+	return set & 1ull << (SIGSTOP - 1);
+}
+
 static int parse_status(const char *status, struct wpp_rec_process *rec)
 {
 	const char *umask_text, *privs;
@@ -130,6 +142,8 @@ static int parse_status(const char *status, struct wpp_rec_process *rec)
 	privs = wppi_proc_field(status, "NoNewPrivs");
 	if (!umask_text)
 		return WPP_EIO;
+	if (stop_is_pending(status))
+		rec->stopped = SIGSTOP;
 	rec->umask = strtoull(umask_text, NULL, 8);
 	rec->no_new_privs = privs ? strtoull(privs, NULL, 10) : 0;
 	return 0;

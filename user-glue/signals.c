@@ -86,6 +86,8 @@ static void add_pending(struct capture *c, pid_t tid, bool shared, uint64_t orde
 {
 	struct wpp_rec_sigpending rec = { shared, (uint64_t)info->si_signo, order };
 
+	if (has_fixed_action((uint64_t)info->si_signo))
+		return; /* SIGSTOP is told by struct wpp_rec_process */
 	WPPI_REC(&c->pcb, SIGPENDING, shared ? c->pid : tid, order, &rec, info, SIGINFO_LEN);
 }
 
@@ -130,7 +132,7 @@ static int collect_pending(struct capture *c, struct thread *t, bool shared)
 
 	if (!status)
 		return WPP_EIO;
-	set = signal_set(status, shared ? "ShdPnd" : "SigPnd") & ~signal_bit(SIGKILL);
+	set = signal_set(status, shared ? "ShdPnd" : "SigPnd");
 	if (!set)
 		return 0;
 	seen = collect_queue(c, t->tid, shared, &order, &err);
@@ -171,7 +173,7 @@ static int next_pending(const struct recreate *r, size_t *pos, uint32_t *task, b
 		return err;
 	wpp_rec_get(&rec, (uint64_t *)&pending, WPP_REC_NR(pending));
 	if (rec.tail_len != SIGINFO_LEN || pending.signo < 1 || pending.signo > SIGNO_MAX ||
-	    pending.signo == SIGKILL)
+	    has_fixed_action(pending.signo))
 		return WPP_ECORRUPT;
 	memcpy(info, rec.tail, SIGINFO_LEN);
 	if ((uint64_t)info->si_signo != pending.signo)

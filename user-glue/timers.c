@@ -28,8 +28,9 @@
 #define NR_ITIMERS  3
 #define NS_PER_SEC  1000000000ull
 #define US_PER_SEC  1000000ull
-#define SECONDS_MAX (1ull << 33) /* 272 years: no sum of times overflows */
-#define GAPS_MAX    512		 /* ids skipped one by one on kernels that can't be told an id */
+#define LONGEST_NS  ((uint64_t)INT64_MAX) /* the kernel's own bound */
+#define LONGEST_US  (LONGEST_NS / 1000)
+#define GAPS_MAX    512 /* ids skipped one by one on kernels that can't be told an id */
 #define ADVANCE_MAX (1 << 22)
 
 /* The kernel's struct sigevent. */
@@ -206,8 +207,7 @@ static int next_itimer(const struct recreate *r, size_t *pos, uint64_t *which, s
 	if (err)
 		return err;
 	wpp_rec_get(&rec, (uint64_t *)&saved, WPP_REC_NR(saved));
-	if (rec.id >= NR_ITIMERS || saved.value_us > SECONDS_MAX * US_PER_SEC ||
-	    saved.interval_us > SECONDS_MAX * US_PER_SEC)
+	if (rec.id >= NR_ITIMERS || saved.value_us > LONGEST_US || saved.interval_us > LONGEST_US)
 		return WPP_ECORRUPT;
 	*which = rec.id;
 	it->it_value.tv_sec = (time_t)(saved.value_us / US_PER_SEC);
@@ -222,8 +222,8 @@ static bool timer_is_sound(const struct wpp_rec_timer *t)
 	bool notifies = t->notify == SIGEV_SIGNAL || t->notify == SIGEV_THREAD_ID;
 
 	return (notifies || t->notify == SIGEV_NONE) && (int64_t)t->clock >= INT_MIN &&
-	       (int64_t)t->clock <= INT_MAX && t->value_ns <= SECONDS_MAX * NS_PER_SEC &&
-	       t->interval_ns <= SECONDS_MAX * NS_PER_SEC && (!notifies || t->signo - 1 < 64);
+	       (int64_t)t->clock <= INT_MAX && t->value_ns <= LONGEST_NS &&
+	       t->interval_ns <= LONGEST_NS && (!notifies || t->signo - 1 < 64);
 }
 
 static int next_saved_timer(const struct recreate *r, size_t *pos, int *id, struct wpp_rec_timer *t)

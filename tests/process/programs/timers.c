@@ -14,7 +14,7 @@
 #define POKE   (SIGRTMIN + 4)
 
 /* The kernel's ids, not glibc's handles. */
-enum { ONE_SHOT, GAP, TICKING, TO_THREAD, SILENT, UNARMED, CPU, NR_TIMERS };
+enum { ONE_SHOT, GAP, TICKING, TO_THREAD, SILENT, ENDLESS, UNARMED, CPU, NR_TIMERS };
 static int ids[NR_TIMERS];
 static atomic_int ticks, pokes, wrong, thread_tid;
 
@@ -69,6 +69,7 @@ static void build_posix(void)
 	create(TICKING, CLOCK_MONOTONIC, SIGEV_SIGNAL, TICK, 0);
 	create(TO_THREAD, CLOCK_BOOTTIME, SIGEV_THREAD_ID, POKE, thread_tid);
 	create(SILENT, CLOCK_REALTIME, SIGEV_NONE, 0, 0);
+	create(ENDLESS, CLOCK_MONOTONIC, SIGEV_SIGNAL, SIGUSR2, 0);
 	create(UNARMED, CLOCK_MONOTONIC, SIGEV_SIGNAL, SIGUSR2, 0);
 	create(CPU, CLOCK_PROCESS_CPUTIME_ID, SIGEV_SIGNAL, SIGUSR2, 0);
 	MUST(syscall(SYS_timer_delete, ids[GAP]) == 0);
@@ -76,6 +77,7 @@ static void build_posix(void)
 	arm(TICKING, times(0, 3000000, 3000000));
 	arm(TO_THREAD, times(0, 4000000, 4000000));
 	arm(SILENT, times(LONG_S, 0, 500));
+	arm(ENDLESS, times(LONG_MAX, 999999999, 0));
 	arm(CPU, times(LONG_S, 0, 0));
 }
 
@@ -126,6 +128,8 @@ static void check(int round)
 	expect_remaining(ONE_SHOT, 0);
 	expect_remaining(SILENT, 500);
 	expect_remaining(CPU, 0);
+	EXPECT(syscall(SYS_timer_gettime, ids[ENDLESS], &it) == 0);
+	EXPECT(it.it_value.tv_sec > 1l << 32);
 	EXPECT(syscall(SYS_timer_gettime, ids[GAP], &it) == -1);
 	EXPECT(syscall(SYS_timer_gettime, ids[UNARMED], &it) == 0);
 	EXPECT_EQ(it.it_value.tv_sec + it.it_value.tv_nsec, 0);
