@@ -43,29 +43,53 @@ struct ask_saved {
 /* ---- Marks ---- */
 
 /*
- * A signal for the marks: ignored by the process, awaited by no thread. Without one (some runtimes
- * catch them all) 0, and the tracer stops the thread at each call.
+ * A signal for the marks: one that the process ignores and that its first thread does not block.
+ * Then the kernel drops one that somebody else sends, so none is lost that comes meanwhile. Without
+ * one (some runtimes catch them all) 0, and the tracer stops threads at each call.
  */
 static int mark_signal(const struct capture *c)
 {
 	static const int harmless[] = { SIGWINCH, SIGURG, SIGCHLD };
 	char status[16384];
-	uint64_t busy;
+	uint64_t busy = c->threads[0].sigmask;
 	const char *p;
 
 	if (wppi_proc_read(c->pid, "status", status, sizeof(status)) < 0)
 		return 0;
 	p = wppi_proc_field(status, "SigCgt");
-	busy = p ? strtoull(p, NULL, 16) : UINT64_MAX;
+	busy |= p ? strtoull(p, NULL, 16) : UINT64_MAX;
 	p = wppi_proc_field(status, "ShdPnd");
 	busy |= p ? strtoull(p, NULL, 16) : 0;
-	for (size_t i = 0; i < c->nr_threads; i++)
-		busy |= c->threads[i].sigmask;
 	for (size_t i = 0; i < sizeof(harmless) / sizeof(harmless[0]); i++) {
 		if (!(busy & 1ull << (harmless[i] - 1)))
 			return harmless[i];
 	}
 	return 0;
+}
+
+/* Does a thread that blocks the signal have one of its own waiting? It would be lost. */
+static bool has_pending(pid_t tid, int sig)
+{
+	struct {
+		uint64_t off;
+		uint32_t flags;
+		int32_t nr;
+	} args = { 0, 0, 16 };
+	siginfo_t info[16];
+	long n = ptrace(PTRACE_PEEKSIGINFO, tid, &args, info);
+
+	for (long i = 0; i < n; i++) {
+		if (info[i].si_signo == sig)
+			return true;
+	}
+	return n < 0 || n == args.nr;
+}
+
+static int mark_for(const struct capture *c, const struct thread *t)
+{
+	bool blocked = c->mark && (t->sigmask & 1ull << (c->mark - 1));
+
+	return blocked && has_pending(t->tid, c->mark) ? 0 : c->mark;
 }
 
 /* ---- Where the blob goes ---- */
@@ -187,10 +211,10 @@ static int set_mask(pid_t tid, uint64_t mask)
 /* ---- Steps ---- */
 
 /* To the next stop, of a mark or a system call. A SIGSTOP is put off to the end. */
-static int step(struct capture *c, pid_t tid)
+static int step(struct capture *c, pid_t tid, int mark)
 {
-	int request = c->mark ? PTRACE_CONT : PTRACE_SYSCALL;
-	int expected = c->mark ? c->mark : SYSCALL_STOP;
+	int request = mark ? PTRACE_CONT : PTRACE_SYSCALL;
+	int expected = mark ? mark : SYSCALL_STOP;
 	int status, err;
 
 	for (;;) {
@@ -210,7 +234,7 @@ static int step(struct capture *c, pid_t tid)
 }
 
 /* Lets the thread run up to a mark of the blob. */
-static int step_to(struct capture *c, pid_t tid, struct user_regs_struct *regs, uint64_t mark)
+static int step_to(struct capture *c, pid_t tid, struct user_regs_struct *regs, uint64_t place)
 {
 	int err;
 
@@ -219,10 +243,10 @@ static int step_to(struct capture *c, pid_t tid, struct user_regs_struct *regs, 
 	if (ptrace(PTRACE_SETREGS, tid, NULL, regs))
 		return -errno;
 	do {
-		err = step(c, tid);
+		err = step(c, tid, (int)regs->r15);
 		if (!err && ptrace(PTRACE_GETREGS, tid, NULL, regs))
 			err = -errno;
-	} while (!err && regs->rip != c->blob + mark);
+	} while (!err && regs->rip != c->blob + place);
 	return err;
 }
 
@@ -233,8 +257,8 @@ static int step_to(struct capture *c, pid_t tid, struct user_regs_struct *regs, 
 static int step_map(struct capture *c, struct thread *t, uint64_t len,
 		    struct user_regs_struct *regs)
 {
-	uint64_t mask = c->mark ? ~(1ull << (c->mark - 1)) : UINT64_MAX;
-	int err;
+	int mark = mark_for(c, t), err;
+	uint64_t mask = mark ? ~(1ull << (mark - 1)) : UINT64_MAX;
 
 	*regs = t->live;
 	regs->rip = c->blob + BLOB_AT(wppi_ask_map);
@@ -248,7 +272,7 @@ static int step_map(struct capture *c, struct thread *t, uint64_t len,
 	regs->r12 = 0;
 	regs->r13 = len;
 	regs->r14 = (uint64_t)t->tid;
-	regs->r15 = (uint64_t)c->mark;
+	regs->r15 = (uint64_t)mark;
 	if (ptrace(PTRACE_SETREGS, t->tid, NULL, regs))
 		return -errno;
 	err = set_mask(t->tid, mask);

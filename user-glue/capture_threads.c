@@ -139,13 +139,15 @@ static bool abort_section(struct thread *t)
 
 static int read_xsave(struct thread *t)
 {
-	struct iovec iov = { malloc(XSAVE_MAX), XSAVE_MAX };
+	uint8_t area[XSAVE_MAX];
+	struct iovec iov = { area, sizeof(area) };
 
-	if (!iov.iov_base)
-		return WPP_ENOMEM;
-	t->xsave = iov.iov_base;
 	if (ptrace(PTRACE_GETREGSET, t->tid, (void *)NT_X86_XSTATE, &iov))
 		return -errno;
+	t->xsave = malloc(iov.iov_len);
+	if (!t->xsave)
+		return WPP_ENOMEM;
+	memcpy(t->xsave, area, iov.iov_len);
 	t->xsave_len = iov.iov_len;
 	return 0;
 }
