@@ -258,6 +258,11 @@ void subject_end(struct subject *s)
 	s->pid = 0;
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
 		fail("the program ended with wait status 0x%x", status);
+	subject_forget(s);
+}
+
+void subject_forget(struct subject *s)
+{
 	remove_dir(s->dir);
 	current = NULL;
 }

@@ -35,6 +35,9 @@ void subject_gone(struct subject *s);
 void subject_stop(struct subject *s);
 void subject_continue(struct subject *s);
 void subject_kill(struct subject *s);
+/* Asked to end, and waited for. */
 void subject_end(struct subject *s);
+/* It is not there any more: only its directory is removed. */
+void subject_forget(struct subject *s);
 
 #endif

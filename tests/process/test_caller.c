@@ -63,6 +63,7 @@ static void recreate_by(void (*caller)(void))
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 0);
+	subject_forget(&subject);
 	image_remove(&image);
 }
 

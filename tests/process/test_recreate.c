@@ -265,6 +265,7 @@ static void test_lesser_processor(void **state)
 	assert_int_equal(recreate(), WPP_EREFUSED);
 	assert_true(image_noted(&image, "machine"));
 	no_child_left();
+	subject_forget(&subject);
 	image_remove(&image);
 }
 
