@@ -34,7 +34,6 @@ struct recreate {
 	uint64_t clock_shift_ns; /* CLOCK_MONOTONIC of the image minus now, when a time namespace is
 				    needed */
 	int control;	   /* in the child: socket to the caller; classes must not use its number */
-	int *reserved_fds; /* numbers that must stay free of the tool's own descriptors */
 	struct memobj_fd { /* memory objects, made by the driver before child(): read/write */
 		uint64_t id;
 		int fd;

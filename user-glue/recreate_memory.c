@@ -156,16 +156,16 @@ static void leave_rseq(struct build *b)
 				 conf.signature, 0, 0);
 }
 
-/* All mappings but the hole; those of the kernel (vsyscall) are not part of the address space. */
+/* All below the hole and all above it: two calls, however many mappings the tool had. */
 static void unmap_all(struct build *b, const struct vma_list *own)
 {
-	for (size_t i = 0; i < own->nr; i++) {
-		const struct vma *v = &own->v[i];
+	uint64_t low = own->v[0].start, high = own->v[own->nr - 1].end;
+	uint64_t above = b->room + ROOM_LEN;
 
-		if (strncmp(v->path, "[vvar", 5) && strcmp(v->path, "[vdso]"))
-			wppi_script_call(&b->s, 0, SYS_munmap, v->start, v->end - v->start, 0, 0, 0,
-					 0);
-	}
+	if (low < b->room)
+		wppi_script_call(&b->s, 0, SYS_munmap, low, b->room - low, 0, 0, 0, 0);
+	if (high > above)
+		wppi_script_call(&b->s, 0, SYS_munmap, above, high - above, 0, 0, 0, 0);
 }
 
 static int clear(struct build *b, const struct vma_list *own)
