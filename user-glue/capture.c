@@ -220,7 +220,7 @@ static int freeze_and_save(struct capture *c, struct wpp_writer *w, struct wpp_p
 	int err = wppi_copy_prepare(c, w);
 
 	if (!err)
-		err = wppi_freeze(c);
+		err = note_failure(c, "stop it", wppi_freeze(c));
 	if (!err)
 		err = save_frozen(c, w, done);
 	if (err)

@@ -56,16 +56,27 @@ static int check_rights(struct capture *c)
 
 /* ---- Can it be carried? ---- */
 
-static void check_status(struct capture *c, const char *status)
+/* What has no memory has nothing that could be looked at further. */
+static bool is_alive(struct capture *c, const char *status)
 {
 	const char *state = wppi_proc_field(status, "State");
+
+	if (state && (*state == 'Z' || *state == 'X')) {
+		wppi_refuse(&c->notes, "zombie", "the process has ended or its first thread has");
+		return false;
+	}
+	if (!wppi_proc_field(status, "VmSize")) {
+		wppi_refuse(&c->notes, "kernel-thread", "it is a thread of the kernel");
+		return false;
+	}
+	return true;
+}
+
+static void check_status(struct capture *c, const char *status)
+{
 	const char *nspid = wppi_proc_field(status, "NSpid");
 	long tracer = number_of(status, "TracerPid");
 
-	if (state && (*state == 'Z' || *state == 'X'))
-		wppi_refuse(&c->notes, "zombie", "the process has ended or its first thread has");
-	if (!wppi_proc_field(status, "VmSize") && state && *state != 'Z')
-		wppi_refuse(&c->notes, "kernel-thread", "it is a thread of the kernel");
 	if (tracer)
 		wppi_refuse(&c->notes, "traced", "process %ld traces it; end that first", tracer);
 	if (nspid && strcspn(nspid, "\n") > strcspn(nspid, "\t\n"))
@@ -217,9 +228,9 @@ int wppi_check_process(struct capture *c)
 			  (int)c->pid, number_of(status, "Tgid"));
 		return WPP_ENOENT;
 	}
+	if (!is_alive(c, status))
+		return WPP_EREFUSED;
 	check_status(c, status);
-	if (c->notes.nr_refused) /* what follows needs a living process */
-		return 0;
 	err = check_rights(c);
 	if (err)
 		return err;
