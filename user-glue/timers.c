@@ -25,13 +25,12 @@
 #define PR_TIMER_CREATE_RESTORE_IDS_GET 2
 #endif
 
-#define NR_ITIMERS  3
-#define NS_PER_SEC  1000000000ull
-#define US_PER_SEC  1000000ull
-#define LONGEST_NS  ((uint64_t)INT64_MAX) /* the kernel's own bound */
-#define LONGEST_US  (LONGEST_NS / 1000)
-#define GAPS_MAX    512 /* ids skipped one by one on kernels that can't be told an id */
-#define ADVANCE_MAX (1 << 22)
+#define NR_ITIMERS 3
+#define NS_PER_SEC 1000000000ull
+#define US_PER_SEC 1000000ull
+#define LONGEST_NS ((uint64_t)INT64_MAX) /* the kernel's own bound */
+#define LONGEST_US (LONGEST_NS / 1000)
+#define GAPS_MAX   65536 /* ids that a script skips one by one */
 
 /* The kernel's struct sigevent. */
 struct ksigevent {
@@ -245,11 +244,27 @@ static bool can_choose_ids(void)
 	return prctl(PR_TIMER_CREATE_RESTORE_IDS, PR_TIMER_CREATE_RESTORE_IDS_GET, 0, 0, 0) >= 0;
 }
 
+/* Ids that a script has to skip: behind the first timer that needs a thread. */
+struct gaps {
+	bool in_script;
+	int next;
+	int64_t nr;
+};
+
+static void count_gap(struct gaps *g, int id, const struct wpp_rec_timer *t)
+{
+	if (g->in_script)
+		g->nr += id - g->next;
+	g->in_script |= t->notify == SIGEV_THREAD_ID;
+	g->next = id + 1;
+}
+
 static int check_timers(struct recreate *r)
 {
-	int64_t last = -1, first = -1, nr = 0;
+	struct gaps gaps = { 0 };
 	struct wpp_rec_timer t;
 	struct wpp_rec thread;
+	int64_t last = -1;
 	size_t pos = 0;
 	int id, err;
 
@@ -257,19 +272,19 @@ static int check_timers(struct recreate *r)
 		if (id <= last || (t.notify == SIGEV_THREAD_ID &&
 				   wppi_recreate_find(r, WPP_REC_THREAD, (uint32_t)t.tid, &thread)))
 			return WPP_ECORRUPT;
-		first = nr++ ? first : id;
+		count_gap(&gaps, id, &t);
 		last = id;
 	}
 	if (err != WPP_ENOENT)
 		return err;
-	if (!can_choose_ids() && (first > ADVANCE_MAX || last - first + 1 - nr > GAPS_MAX)) {
-		wppi_note(&r->notes, WPP_NOTE_ERROR, "timer-ids",
-			  "POSIX timers have ids up to %" PRId64 ", which this kernel can't give "
-			  "(Linux 6.15 and newer can)",
-			  last);
-		return WPP_EREFUSED;
-	}
-	return 0;
+	if (can_choose_ids() || gaps.nr <= GAPS_MAX)
+		return 0;
+	wppi_note(&r->notes, WPP_NOTE_ERROR, "timer-ids",
+		  "POSIX timers have ids up to %" PRId64
+		  " with large gaps, which this kernel can't "
+		  "give (Linux 6.15 and newer can)",
+		  last);
+	return WPP_EREFUSED;
 }
 
 static int timers_prepare(struct recreate *r)
@@ -284,22 +299,55 @@ static int timers_prepare(struct recreate *r)
 	return err == WPP_ENOENT ? check_timers(r) : err;
 }
 
-/* A kernel that can't be told an id counts up: makes the next timer be the first one saved. */
-static int timers_child(struct recreate *r)
+static struct ksigevent event_of(const struct wpp_rec_timer *t)
+{
+	return (struct ksigevent){
+		.value = t->sigval,
+		.signo = (int32_t)t->signo,
+		.notify = (int32_t)t->notify,
+		.tid = (int32_t)t->tid,
+	};
+}
+
+/* Makes the kernel's count go on to @id: the next timer gets it. */
+static int skip_to(struct recreate *r, int *next, int id)
 {
 	struct ksigevent event = { .notify = SIGEV_NONE };
-	struct wpp_rec_timer t;
-	size_t pos = 0;
-	int first, id = -1;
+	int got;
 
-	if (next_saved_timer(r, &pos, &first, &t) || can_choose_ids())
-		return 0;
-	while (id + 1 < first) {
-		if (syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, &id) ||
-		    syscall(SYS_timer_delete, id))
+	for (; *next < id; (*next)++) {
+		if (syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, &got) ||
+		    syscall(SYS_timer_delete, got))
 			return wppi_child_fail(r, -errno, "can't make timers");
+		if (got != *next)
+			return wppi_child_fail(r, WPP_EREFUSED, "can't make timer %d", id);
 	}
-	return id < first ? 0 : wppi_child_fail(r, WPP_EREFUSED, "can't make timer %d", first);
+	return 0;
+}
+
+/*
+ * A kernel that can't be told an id counts them up. Here any gap is skipped in a loop, so all
+ * timers are made up to the first one that needs a thread; timers_last() makes the others.
+ */
+static int timers_child(struct recreate *r)
+{
+	struct wpp_rec_timer t;
+	int id, got, next = 0, err;
+
+	if (can_choose_ids())
+		return 0;
+	for (size_t pos = 0; next_saved_timer(r, &pos, &id, &t) == 0; next = id + 1) {
+		struct ksigevent event = event_of(&t);
+
+		err = skip_to(r, &next, id);
+		if (err || t.notify == SIGEV_THREAD_ID)
+			return err;
+		if (syscall(SYS_timer_create, (clockid_t)t.clock, &event, &got))
+			return wppi_child_fail(r, -errno, "can't make timer %d", id);
+		if (got != id)
+			return wppi_child_fail(r, WPP_EREFUSED, "timer %d became %d", id, got);
+	}
+	return 0;
 }
 
 static void add_create(struct script *s, uint64_t clock, const struct ksigevent *event, int id)
@@ -308,14 +356,8 @@ static void add_create(struct script *s, uint64_t clock, const struct ksigevent 
 			 wppi_script_data(s, &id, sizeof(id)), 0, 0, 0);
 }
 
-static void add_timer(struct script *s, int id, const struct wpp_rec_timer *t)
+static void add_arm(struct script *s, int id, const struct wpp_rec_timer *t)
 {
-	struct ksigevent event = {
-		.value = t->sigval,
-		.signo = (int32_t)t->signo,
-		.notify = (int32_t)t->notify,
-		.tid = (int32_t)t->tid,
-	};
 	struct itimerspec it = {
 		.it_value = { (time_t)(t->value_ns / NS_PER_SEC),
 			      (long)(t->value_ns % NS_PER_SEC) },
@@ -323,7 +365,6 @@ static void add_timer(struct script *s, int id, const struct wpp_rec_timer *t)
 				 (long)(t->interval_ns % NS_PER_SEC) },
 	};
 
-	add_create(s, t->clock, &event, id);
 	if (t->value_ns)
 		wppi_script_call(s, 0, SYS_timer_settime, (uint64_t)id, 0,
 				 wppi_script_data(s, &it, sizeof(it)), 0, 0, 0);
@@ -344,24 +385,37 @@ static void add_choose_ids(struct script *s, uint64_t on)
 	wppi_script_call(s, 0, SYS_prctl, PR_TIMER_CREATE_RESTORE_IDS, on, 0, 0, 0, 0);
 }
 
+/* Creates what timers_child() did not, and arms all. */
+static void add_timers(const struct recreate *r, struct script *s, bool choose)
+{
+	bool here = choose;
+	struct wpp_rec_timer t;
+	int id, next = -1;
+
+	for (size_t pos = 0; next_saved_timer(r, &pos, &id, &t) == 0; next = id + 1) {
+		struct ksigevent event = event_of(&t);
+
+		if (here && !choose)
+			add_gap(s, next, id);
+		here |= t.notify == SIGEV_THREAD_ID;
+		if (here)
+			add_create(s, t.clock, &event, id);
+		add_arm(s, id, &t);
+	}
+}
+
 /* By the first thread, which comes last: all threads that a timer may notify exist. */
 static int timers_last(struct recreate *r, uint32_t tid, struct script *s)
 {
 	bool choose = can_choose_ids();
-	struct wpp_rec_timer t;
 	struct itimerval it;
 	uint64_t which;
-	int id, next = -1;
 
 	if (tid != (uint32_t)r->pid)
 		return 0;
 	if (choose)
 		add_choose_ids(s, PR_TIMER_CREATE_RESTORE_IDS_ON);
-	for (size_t pos = 0; next_saved_timer(r, &pos, &id, &t) == 0; next = id + 1) {
-		if (!choose && next >= 0)
-			add_gap(s, next, id);
-		add_timer(s, id, &t);
-	}
+	add_timers(r, s, choose);
 	if (choose)
 		add_choose_ids(s, PR_TIMER_CREATE_RESTORE_IDS_OFF);
 	for (size_t pos = 0; next_itimer(r, &pos, &which, &it) == 0;)

@@ -51,6 +51,15 @@ static void create(int which, clockid_t clock, int notify, int signo, int tid)
 	MUST(syscall(SYS_timer_create, clock, &event, &ids[which]) == 0);
 }
 
+/* As a program does that makes one for each request: ids count up. */
+static void use_up_ids(void)
+{
+	for (int i = 0; i < 70000; i++) {
+		create(GAP, CLOCK_MONOTONIC, SIGEV_SIGNAL, SIGUSR1, 0);
+		MUST(syscall(SYS_timer_delete, ids[GAP]) == 0);
+	}
+}
+
 static struct itimerspec times(long value_s, long value_ns, long interval_ns)
 {
 	return (struct itimerspec){ .it_value = { value_s, value_ns },
@@ -65,14 +74,13 @@ static void arm(int which, struct itimerspec it)
 static void build_posix(void)
 {
 	create(ONE_SHOT, CLOCK_MONOTONIC, SIGEV_SIGNAL, SIGUSR1, 0);
-	create(GAP, CLOCK_MONOTONIC, SIGEV_SIGNAL, SIGUSR1, 0);
+	use_up_ids();
 	create(TICKING, CLOCK_MONOTONIC, SIGEV_SIGNAL, TICK, 0);
 	create(TO_THREAD, CLOCK_BOOTTIME, SIGEV_THREAD_ID, POKE, thread_tid);
 	create(SILENT, CLOCK_REALTIME, SIGEV_NONE, 0, 0);
 	create(ENDLESS, CLOCK_MONOTONIC, SIGEV_SIGNAL, SIGUSR2, 0);
 	create(UNARMED, CLOCK_MONOTONIC, SIGEV_SIGNAL, SIGUSR2, 0);
 	create(CPU, CLOCK_PROCESS_CPUTIME_ID, SIGEV_SIGNAL, SIGUSR2, 0);
-	MUST(syscall(SYS_timer_delete, ids[GAP]) == 0);
 	arm(ONE_SHOT, times(LONG_S, 0, 0));
 	arm(TICKING, times(0, 3000000, 3000000));
 	arm(TO_THREAD, times(0, 4000000, 4000000));
