@@ -13,8 +13,8 @@
 
 #include "recreate_priv.h"
 
-#define RUN_MAX	  128u /* pages: half a MiB stays in a cache */
-#define NR_SLOTS  8u
+#define RUN_MAX	  2048u
+#define NR_SLOTS  4u
 #define ALONE_MAX 2048u /* an image of so few pages is filled by one thread */
 
 struct slot {
@@ -197,6 +197,7 @@ static int allocate(struct fill *f)
 			  -1, 0);
 	if (f->buffers == MAP_FAILED)
 		return WPP_ENOMEM;
+	madvise(f->buffers, NR_SLOTS * len, MADV_HUGEPAGE);
 	for (unsigned int i = 0; i < NR_SLOTS; i++)
 		f->slot[i].buf = f->buffers + i * len;
 	return 0;
