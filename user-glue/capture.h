@@ -111,6 +111,7 @@ int wppi_stop_wait(pid_t tid, int *status);
 
 /* A real-time priority for this thread, while a process is stopped. May not be allowed. */
 void wppi_urgency_raise(void);
+#define WPPI_URGENT_PRIORITY 10
 
 /* ---- capture_threads.c ---- */
 

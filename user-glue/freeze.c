@@ -23,7 +23,6 @@
 #define SPIN_NS		50000
 #define NAP_FIRST_NS	5000
 #define NAP_LAST_NS	500000
-#define URGENT_PRIORITY 10
 
 #define PTRACE_EVENT_OF(status) ((status) >> 16)
 
@@ -31,10 +30,10 @@
 
 void wppi_urgency_raise(void)
 {
-	struct sched_param param = { .sched_priority = URGENT_PRIORITY };
+	struct sched_param param = { .sched_priority = WPPI_URGENT_PRIORITY };
 	int policy = sched_getscheduler(0);
 
-	if (policy == SCHED_OTHER || policy == SCHED_BATCH)
+	if (policy == SCHED_OTHER || policy == SCHED_BATCH || policy == SCHED_FIFO)
 		sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &param);
 }
 
