@@ -20,7 +20,7 @@
 
 #define BATCH_PAGES  1024u /* 4 MiB a move, 1024 vectors a call */
 #define BATCH_LEN    ((size_t)BATCH_PAGES * WPP_PAGE_SIZE)
-#define RING	     8u
+#define RING	     16u
 #define WINDOW_PAGES (16u * BATCH_PAGES) /* on the medium, when it is byte-addressable */
 #define HUGE_PAGE    (2u << 20)
 #define THREAD_PAGES (2u * BATCH_PAGES) /* fewer are copied before a thread is up */
@@ -30,7 +30,7 @@ enum state {
 	NAMED,	 /* waits for somebody to fill it */
 	FILLING, /* somebody does */
 	FILLED,
-	LENT, /* its buffer is the writer's until it has settled */
+	LENT, /* its buffer is the writer's until it has settled up to mark */
 };
 
 struct batch {
@@ -41,6 +41,7 @@ struct batch {
 	uint32_t nr;
 	unsigned int nr_iov;
 	uint8_t *to;
+	uint64_t mark;
 	uint64_t page[BATCH_PAGES];
 	struct iovec iov[BATCH_PAGES]; /* stretches that are contiguous in the source */
 };
@@ -295,6 +296,7 @@ static int put_oldest(struct copier *cp)
 	err = b->err;
 	if (!err)
 		err = wpp_writer_put(cp->w, b->space, b->page, b->nr, b->to);
+	b->mark = wpp_writer_mark(cp->w);
 	pthread_mutex_lock(&cp->lock);
 	b->state = cp->buffers ? LENT : FREE;
 	cp->head++;
@@ -305,16 +307,14 @@ static int put_oldest(struct copier *cp)
 	return err;
 }
 
-/* No buffer is free: waits for the writer, while the other thread fills what is named. */
+/* The next buffer is not free: waits for the writer, while the other thread fills what is named. */
 static int settle(struct copier *cp)
 {
-	int err = wpp_writer_settle(cp->w);
+	struct batch *b = &cp->ring[cp->tail % RING];
+	int err = wpp_writer_settle_to(cp->w, b->mark);
 
 	pthread_mutex_lock(&cp->lock);
-	for (unsigned int i = 0; i < RING; i++) {
-		if (cp->ring[i].state == LENT)
-			cp->ring[i].state = FREE;
-	}
+	b->state = FREE;
 	pthread_mutex_unlock(&cp->lock);
 	return err;
 }

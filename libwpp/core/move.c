@@ -39,6 +39,7 @@ static void move_done(struct wpp_io *io, int err)
 	else if (err)
 		note_error(set, io, err);
 	mv->wait = NULL;
+	mv->seq = 0;
 	mv->next_free = set->free;
 	set->free = mv;
 	set->in_flight--;
@@ -78,6 +79,7 @@ static int submit(struct wppi_moves *set, struct wppi_move *mv)
 
 	mv->io.done = move_done;
 	mv->io.owner = mv;
+	mv->seq = ++set->started;
 	set->in_flight++;
 	while ((err = set->be->ops->submit(set->be, &mv->io)) == WPP_EBUSY) {
 		int lost = reap(set);
@@ -197,6 +199,25 @@ int wppi_moves_settle(struct wppi_moves *set)
 	int err = wait_all(set);
 
 	return set->write_err ? set->write_err : err;
+}
+
+static bool is_in_flight(const struct wppi_moves *set, uint64_t mark)
+{
+	for (uint32_t i = 0; i < set->nr; i++)
+		if (set->move[i].seq && set->move[i].seq <= mark)
+			return true;
+	return false;
+}
+
+int wppi_moves_settle_to(struct wppi_moves *set, uint64_t mark)
+{
+	while (is_in_flight(set, mark)) {
+		int err = reap(set);
+
+		if (err)
+			return set->write_err;
+	}
+	return set->write_err;
 }
 
 int wppi_moves_settle_reads(struct wppi_moves *set)

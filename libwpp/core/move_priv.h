@@ -23,6 +23,7 @@ struct wppi_move {
 	struct wppi_wait *wait; /* may be NULL */
 	struct wppi_moves *set;
 	struct wppi_move *next_free;
+	uint64_t seq;	 /* order of starting; 0: not in flight */
 	uint8_t *bounce; /* [4096], this move's own */
 };
 
@@ -32,8 +33,9 @@ struct wppi_moves {
 	struct wppi_move *free;
 	uint32_t nr, best;
 	uint32_t in_flight;
-	int write_err; /* first failed write or flush: never cleared */
-	int read_err;  /* first failed read since wppi_moves_settle_reads() */
+	uint64_t started; /* moves, ever */
+	int write_err;	  /* first failed write or flush: never cleared */
+	int read_err;	  /* first failed read since wppi_moves_settle_reads() */
 	uint64_t read_err_off;
 	/* the move under construction; len 0: none */
 	uint8_t *buf;
@@ -62,7 +64,10 @@ int wppi_moves_write_bounce(struct wppi_moves *set, struct wppi_move *mv, uint32
 /* Start all, wait for all; the first failed write or flush ever. */
 int wppi_moves_settle(struct wppi_moves *set);
 
-/* The same; the first read that failed since the last call (at read_err_off). */
+/* Wait for the moves of the first @mark that were started (set->started at some time). */
+int wppi_moves_settle_to(struct wppi_moves *set, uint64_t mark);
+
+/* Start all, wait for all; the first read that failed since the last call (at read_err_off). */
 int wppi_moves_settle_reads(struct wppi_moves *set);
 
 /* Settle, then FLUSH and wait. */

@@ -253,15 +253,23 @@ uint32_t wppi_fresh_count(struct wppi_pagemap *map)
 	return nr;
 }
 
-/* All of them: roots between an old root and a new one are on no new page's path. */
+/*
+ * All of them: roots between an old root and a new one are on no new page's path. Oldest first, so
+ * that tables that are neighbours in memory become neighbours on the medium.
+ */
 void wppi_fresh_keep(struct wppi_pagemap *map, struct wppi_space *space)
 {
+	uint32_t oldest = 0;
+
 	while (map->fresh) {
 		uint32_t node = map->fresh;
 
 		map->fresh = map->node[node].fresh;
-		wppi_node_dirty(map, node);
+		map->node[node].fresh = oldest;
+		oldest = node;
 	}
+	for (; oldest; oldest = map->node[oldest].fresh)
+		wppi_node_dirty(map, oldest);
 	space->fresh = 0;
 }
 

@@ -421,6 +421,16 @@ int wpp_writer_settle(struct wpp_writer *w)
 	return wppi_moves_settle(&w->st->moves);
 }
 
+uint64_t wpp_writer_mark(const struct wpp_writer *w)
+{
+	return w->st->moves.started; /* each put starts all of its moves */
+}
+
+int wpp_writer_settle_to(struct wpp_writer *w, uint64_t mark)
+{
+	return wppi_moves_settle_to(&w->st->moves, mark);
+}
+
 void wppi_writer_forget(struct wpp_writer *w, bool keep)
 {
 	/* What is in flight borrows buffers that the caller gets back now. */

@@ -169,7 +169,7 @@ static void check_medium(struct examination *ex, struct tool *t)
 
 int cmd_doctor(struct tool *t, int argc, char **argv)
 {
-	struct examination ex = { .tool = t, .all = json_array() };
+	struct examination ex = { .tool = t };
 	int code;
 
 	if (argc > 1)
@@ -177,6 +177,7 @@ int cmd_doctor(struct tool *t, int argc, char **argv)
 	code = conf_load(t);
 	if (code)
 		return code;
+	ex.all = json_array();
 	check_kernel(&ex);
 	check_capture(&ex);
 	check_pages(&ex);

@@ -75,8 +75,8 @@ static int verify_all(struct tool *t, struct wpp_media *media, const char *only,
 
 int cmd_verify(struct tool *t, int argc, char **argv)
 {
-	json_t *all = json_array();
 	struct wpp_media *media;
+	json_t *all;
 	int code, err;
 
 	if (argc > 2 || (argc == 2 && !image_name_ok(argv[1])))
@@ -84,6 +84,7 @@ int cmd_verify(struct tool *t, int argc, char **argv)
 	code = medium_open(t, WPP_MEDIA_RDONLY | WPP_MEDIA_WAIT, &media);
 	if (code)
 		return code;
+	all = json_array();
 	err = verify_all(t, media, argc == 2 ? argv[1] : NULL, all);
 	if (err == WPP_ENOENT)
 		complain("%s: no such image on %s; see wpp ls", argv[1], wpp_media_path(media));

@@ -113,8 +113,8 @@ int cmd_inspect(struct tool *t, int argc, char **argv)
 		{ "generation", required_argument, NULL, 'g' },
 		{ NULL, 0, NULL, 0 },
 	};
-	json_t *all = json_array();
 	uint64_t generation = 0;
+	json_t *all;
 	struct image im;
 	int opt, code, err;
 
@@ -134,6 +134,7 @@ int cmd_inspect(struct tool *t, int argc, char **argv)
 		       " written, %u spaces\n",
 		       im.gen.image, im.gen.generation, im.gen.nr_pages, im.gen.nr_written,
 		       im.gen.nr_spaces);
+	all = json_array();
 	err = show_records(t, &im, all);
 	if (t->json)
 		print_json(json_pack(

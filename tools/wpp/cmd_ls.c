@@ -83,7 +83,7 @@ int cmd_ls(struct tool *t, int argc, char **argv)
 	struct wpp_media *media = NULL;
 	struct wpp_media_error err;
 	struct tracked *run;
-	json_t *all = json_array();
+	json_t *all;
 	size_t nr;
 	int code;
 
@@ -98,8 +98,11 @@ int cmd_ls(struct tool *t, int argc, char **argv)
 		return exit_code_of(code);
 	}
 	code = track_list(&run, &nr);
-	if (code)
+	if (code) {
+		wpp_media_close(media);
 		return fail(code, "tracked processes");
+	}
+	all = json_array();
 	if (!t->json)
 		printf("%-24s %8s %-8s %6s %12s  %s\n", "NAME", "PID", "STATE", "GEN", "SIZE",
 		       "SAVED");

@@ -146,12 +146,14 @@ int cmd_persist(struct tool *t, int argc, char **argv)
 	wpp_media_close(media);
 	if (t->json)
 		print_json(result);
+	else
+		json_decref(result);
 	return exit_code_of(code);
 }
 
 int cmd_trigger(struct tool *t, int argc, char **argv)
 {
-	json_t *all = json_array(), *result;
+	json_t *all, *result;
 	struct wpp_media *media;
 	struct tracked *run;
 	int code, err, first = 0;
@@ -163,8 +165,11 @@ int cmd_trigger(struct tool *t, int argc, char **argv)
 	if (code)
 		return code;
 	err = track_list(&run, &nr);
-	if (err)
+	if (err) {
+		wpp_media_close(media);
 		return fail(err, "tracked processes");
+	}
+	all = json_array();
 	for (size_t i = 0; i < nr; i++) {
 		struct persist_request req = {
 			.name = run[i].name,

@@ -223,6 +223,15 @@ WPP_API WPP_MUST_CHECK int wpp_writer_stream(struct wpp_writer *w, enum wpp_stre
 WPP_API WPP_MUST_CHECK int wpp_writer_settle(struct wpp_writer *w);
 
 /**
+ * wpp_writer_mark() - a mark behind all that was put so far
+ * wpp_writer_settle_to() - wait until the buffers lent before @mark are free again
+ * For who has a ring of buffers and wants to fill one while others are still lent.
+ * Return: 0; WPP_EIO and others: the first failed write; the store is poisoned.
+ */
+WPP_API uint64_t wpp_writer_mark(const struct wpp_writer *w);
+WPP_API WPP_MUST_CHECK int wpp_writer_settle_to(struct wpp_writer *w, uint64_t mark);
+
+/**
  * wpp_writer_commit() - make the generation live: data, flush, commit record, flush (I2)
  * @realtime_ns: the caller's clock, kept in the record; 0 if none.
  * @generation:  out, may be NULL.
