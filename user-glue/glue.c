@@ -218,6 +218,15 @@ ssize_t wppi_proc_readlink(pid_t pid, const char *name, char *buf, size_t cap)
 	return n;
 }
 
+const char *wppi_head(const char *text, char head[HEAD_LEN])
+{
+	size_t len = strnlen(text, HEAD_LEN - 1);
+
+	memcpy(head, text, len);
+	head[len] = '\0';
+	return head;
+}
+
 const char *wppi_proc_field(const char *text, const char *key)
 {
 	size_t len = strlen(key);

@@ -62,6 +62,10 @@ ssize_t wppi_proc_read_all(pid_t pid, const char *name, char **out);
 ssize_t wppi_proc_readlink(pid_t pid, const char *name, char *buf, size_t cap);
 /* Value of "Key:\tvalue" in a status-like text; NULL when absent. Points into @text, up to '\n'. */
 const char *wppi_proc_field(const char *text, const char *key);
+/* The first bytes of @text, for sscanf(), which would measure all the text behind them at each
+ * call. */
+#define HEAD_LEN 256
+const char *wppi_head(const char *text, char head[HEAD_LEN]);
 
 uint64_t wppi_now_ns(int clock);
 

@@ -50,10 +50,11 @@ struct timer {
 /* The next entry of /proc/PID/timers; NULL at the end. */
 static const char *next_timer(const char *text, struct timer *t)
 {
-	char how[8], whom[8];
+	char head[HEAD_LEN], how[8], whom[8];
 	int used = 0;
 
-	if (sscanf(text, "ID: %d signal: %d/%" SCNx64 " notify: %7[a-z]/%7[a-z].%d ClockID: %d %n",
+	if (sscanf(wppi_head(text, head),
+		   "ID: %d signal: %d/%" SCNx64 " notify: %7[a-z]/%7[a-z].%d ClockID: %d %n",
 		   &t->id, &t->signo, &t->value, how, whom, &t->tid, &t->clock, &used) != 7 ||
 	    !used)
 		return NULL;

@@ -76,12 +76,12 @@ static char *unescape(const char *text, size_t len)
 static int parse_line(struct vma *v, const char *line, size_t len)
 {
 	unsigned int major, minor;
-	char perms[5];
+	char head[HEAD_LEN], perms[5];
 	int path = 0;
 
 	memset(v, 0, sizeof(*v));
-	if (sscanf(line, "%lx-%lx %4s %lx %x:%x %lu %n", &v->start, &v->end, perms, &v->off, &major,
-		   &minor, &v->ino, &path) != 7)
+	if (sscanf(wppi_head(line, head), "%lx-%lx %4s %lx %x:%x %lu %n", &v->start, &v->end, perms,
+		   &v->off, &major, &minor, &v->ino, &path) != 7)
 		return WPP_EIO;
 	v->dev = makedev(major, minor);
 	v->prot = (perms[0] == 'r' ? PROT_READ : 0) | (perms[1] == 'w' ? PROT_WRITE : 0) |

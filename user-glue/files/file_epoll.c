@@ -41,10 +41,12 @@ static int load_items(const struct file *f, struct buf *out)
 {
 	const char *pos = f->info, *line;
 	struct item it = { 0 }, *v;
+	char head[HEAD_LEN];
 
 	while ((line = wppi_file_line(&pos, "tfd:"))) {
-		if (sscanf(line, " %u events: %x data: %llx pos:%*d ino:%lx sdev:%x", &it.tfd,
-			   &it.events, &it.data, &it.ino, &it.dev) != 5)
+		if (sscanf(wppi_head(line, head),
+			   " %u events: %x data: %llx pos:%*d ino:%lx sdev:%x", &it.tfd, &it.events,
+			   &it.data, &it.ino, &it.dev) != 5)
 			return WPP_EFORMAT;
 		wppi_buf_add(out, &it, sizeof(it));
 		it.order++;
