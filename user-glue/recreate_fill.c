@@ -13,12 +13,15 @@
 
 #include "recreate_priv.h"
 
-#define RUN_MAX	  2048u
+#define PAGES_MAX 2048u /* of a slot */
+#define RUNS_MAX  512u
 #define NR_SLOTS  4u
 #define ALONE_MAX 2048u /* an image of so few pages is filled by one thread */
 
+/* Runs of pages, one behind the other in the buffer. */
 struct slot {
-	struct wpp_run run;
+	struct wpp_run run[RUNS_MAX];
+	uint32_t nr_runs;
 	uint8_t *buf;
 };
 
@@ -42,10 +45,9 @@ static bool is_wanted(const struct build *b, const struct mapping *m)
 }
 
 /* A run may cross from one mapping into the next. */
-static int put_run(struct fill *f, const struct slot *s)
+static int put_run(struct fill *f, const struct wpp_run *run, const uint8_t *buf)
 {
-	uint64_t addr = s->run.page * PAGE, end = addr + s->run.nr * PAGE;
-	const uint8_t *buf = s->buf;
+	uint64_t addr = run->page * PAGE, end = addr + run->nr * PAGE;
 	int err = 0;
 
 	while (!err && addr < end) {
@@ -60,6 +62,18 @@ static int put_run(struct fill *f, const struct slot *s)
 			err = wppi_put(f->b, m, addr, buf, stop - addr);
 		buf += stop - addr;
 		addr = stop;
+	}
+	return err;
+}
+
+static int put_slot(struct fill *f, const struct slot *s)
+{
+	const uint8_t *buf = s->buf;
+	int err = 0;
+
+	for (uint32_t i = 0; i < s->nr_runs && !err; i++) {
+		err = put_run(f, &s->run[i], buf);
+		buf += s->run[i].nr * PAGE;
 	}
 	return err;
 }
@@ -95,7 +109,7 @@ static void *put_all(void *arg)
 	struct slot *s;
 
 	while ((s = next_to_put(f)))
-		did_put(f, f->err ? f->err : put_run(f, s));
+		did_put(f, f->err ? f->err : put_slot(f, s));
 	return NULL;
 }
 
@@ -132,14 +146,23 @@ static void progress(struct build *b)
 static int read_one(struct fill *f, struct slot *s, uint64_t *page)
 {
 	struct build *b = f->b;
-	int err = wpp_reader_next(b->r.reader, b->mm_space, *page, RUN_MAX, &s->run);
+	uint32_t nr = 0;
+	int err = 0;
 
-	if (!err)
-		err = wppi_run_read(b, &s->run, s->buf);
+	for (s->nr_runs = 0; s->nr_runs < RUNS_MAX && nr < PAGES_MAX; s->nr_runs++) {
+		struct wpp_run *run = &s->run[s->nr_runs];
+
+		err = wpp_reader_next(b->r.reader, b->mm_space, *page, PAGES_MAX - nr, run);
+		if (err)
+			break;
+		nr += run->nr;
+		*page = run->page + run->nr;
+	}
+	if (s->nr_runs && (!err || err == WPP_ENOENT))
+		err = wppi_runs_read(b, s->run, s->nr_runs, s->buf);
 	if (err)
 		return err;
-	b->nr_pages += s->run.nr;
-	*page = s->run.page + s->run.nr;
+	b->nr_pages += nr;
 	progress(b);
 	return 0;
 }
@@ -155,7 +178,7 @@ static int read_all(struct fill *f, bool alone)
 		if (!err)
 			err = read_one(f, s, &page);
 		if (!err && alone)
-			err = f->err = put_run(f, s);
+			err = f->err = put_slot(f, s);
 		else if (!err)
 			did_read(f, false);
 	}
@@ -191,7 +214,7 @@ static int run(struct fill *f)
 
 static int allocate(struct fill *f)
 {
-	const size_t len = RUN_MAX * PAGE;
+	const size_t len = PAGES_MAX * PAGE;
 
 	f->buffers = mmap(NULL, NR_SLOTS * len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 			  -1, 0);
@@ -228,6 +251,6 @@ int wppi_memory_fill(struct build *b)
 	if (!err)
 		err = run(&f);
 	explain(&f, err);
-	munmap(f.buffers, (size_t)NR_SLOTS * RUN_MAX * PAGE);
+	munmap(f.buffers, (size_t)NR_SLOTS * PAGES_MAX * PAGE);
 	return err ? err : wppi_put_end(b);
 }

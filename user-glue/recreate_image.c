@@ -169,11 +169,11 @@ void wppi_image_close(struct build *b)
 	free(b->r.regions);
 }
 
-int wppi_run_read(struct build *b, const struct wpp_run *run, void *buf)
+int wppi_runs_read(struct build *b, const struct wpp_run *run, uint32_t nr, void *buf)
 {
 	uint64_t started = wppi_now_ns(CLOCK_MONOTONIC);
 	struct wpp_diag diag = { 0 };
-	int err = wpp_reader_read(b->r.reader, run, buf, &diag);
+	int err = wpp_reader_gather(b->r.reader, run, nr, buf, &diag);
 
 	b->read_ns += wppi_now_ns(CLOCK_MONOTONIC) - started;
 	return damaged(b, &diag, err);

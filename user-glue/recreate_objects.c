@@ -166,7 +166,7 @@ static int each_run(struct build *b, const struct object *o, int fd, bool *diffe
 		err = wpp_reader_next(b->r.reader, space, page, RUN_MAX, &run);
 		if (err)
 			break;
-		err = wppi_run_read(b, &run, buf);
+		err = wppi_runs_read(b, &run, 1, buf);
 		if (!err && differs)
 			err = compare_run(o, fd, &run, buf, differs);
 		else if (!err)

@@ -110,7 +110,7 @@ extern const struct recreate_class *const wppi_recreate_classes[];
 int wppi_image_open(struct build *b, struct wpp_store *st, const char *image);
 void wppi_image_close(struct build *b);
 /* Reads pages and verifies them; what is damaged is noted. */
-int wppi_run_read(struct build *b, const struct wpp_run *run, void *buf);
+int wppi_runs_read(struct build *b, const struct wpp_run *run, uint32_t nr, void *buf);
 /* The fields of a record, native. */
 #define WPPI_GET(rec, x) wpp_rec_get((rec), (uint64_t *)(x), WPP_REC_NR(*(x)))
 

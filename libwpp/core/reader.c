@@ -404,3 +404,43 @@ int wpp_reader_stream(struct wpp_reader *r, enum wpp_stream stream, uint64_t off
 	}
 	return 0;
 }
+
+static int gather_start(struct wpp_reader *r, const struct wpp_run *run, uint8_t *buf)
+{
+	uint32_t place = (uint32_t)(run->off >> WPP_PAGE_SHIFT);
+	int err = 0;
+
+	for (uint32_t i = 0; i < run->nr && !err; i++)
+		err = wppi_moves_add(&r->st->moves, WPP_IO_READ, place + i,
+				     buf + (size_t)i * WPP_PAGE_SIZE);
+	return err;
+}
+
+int wpp_reader_gather(struct wpp_reader *r, const struct wpp_run *run, uint32_t nr, void *buf,
+		      struct wpp_diag *diag)
+{
+	struct wppi_moves *moves = &r->st->moves;
+	uint8_t *at = buf;
+	int err = 0, settled;
+
+	if (nr == 1)
+		return wpp_reader_read(r, run, buf, diag);
+	clear_diag(diag);
+	for (uint32_t i = 0; i < nr; i++)
+		if (!run_ok(r, &run[i]) || (uintptr_t)buf & (r->st->medium.buf_align - 1))
+			return WPP_EINVAL;
+	for (uint32_t i = 0; i < nr && !err; i++) {
+		err = gather_start(r, &run[i], at);
+		at += (size_t)run[i].nr * WPP_PAGE_SIZE;
+	}
+	settled = wppi_moves_settle_reads(moves);
+	if (settled)
+		wppi_diag(diag, "page", moves->read_err_off, 0, 0);
+	err = err ? err : settled;
+	at = buf;
+	for (uint32_t i = 0; i < nr && !err; i++) {
+		err = check_pages(r, &run[i], 0, run[i].nr, at, diag);
+		at += (size_t)run[i].nr * WPP_PAGE_SIZE;
+	}
+	return err;
+}

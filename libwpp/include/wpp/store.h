@@ -309,6 +309,20 @@ WPP_API WPP_MUST_CHECK int wpp_reader_read(struct wpp_reader *r, const struct wp
 					   void *buf, struct wpp_diag *diag);
 
 /**
+ * wpp_reader_gather() - read several runs into one buffer and verify each page (I4)
+ * @run:  in, [nr].
+ * @nr:   runs, >= 1.
+ * @buf:  [sum of run->nr][4096] bytes, the pages of one run behind those of the run before; aligned
+ * to the medium's buf_align.
+ * @diag: out, may be NULL: the first damaged page.
+ *
+ * Runs that are neighbours on the medium are read in one move: scattered pages cost what they
+ * weigh. Return: as wpp_reader_read().
+ */
+WPP_API WPP_MUST_CHECK int wpp_reader_gather(struct wpp_reader *r, const struct wpp_run *run,
+					     uint32_t nr, void *buf, struct wpp_diag *diag);
+
+/**
  * wpp_reader_check() - do these bytes, read by the caller itself, belong to the run?
  * For those who move the pages by their own means (mmap, DMA): verification only, no I/O on pages.
  * Return: as wpp_reader_read().

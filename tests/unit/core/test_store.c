@@ -395,6 +395,52 @@ static void nine_readers_are_one_too_many(void **state)
 	bed_free(bed);
 }
 
+/* Ten scattered pages, which are neighbours on the medium: right, in few moves, each one verified.
+ */
+static void scattered_pages_are_gathered(void **state)
+{
+	struct bed *bed = bed_new(MIB, 4, 0);
+	uint8_t *got = bed->buf + 4096 * 16, want[4096];
+	struct wpp_run run[10];
+	struct wpp_writer *w;
+	struct wpp_reader *r;
+	uint64_t page[10];
+
+	(void)state;
+	for (uint32_t i = 0; i < 10; i++) {
+		page[i] = 7 * i + 1000 * (i / 5);
+		fill(bed->buf + i * 4096, i + 1);
+	}
+	assert_int_equal(wpp_writer_begin(bed->st, "a", 0, &w), 0);
+	assert_int_equal(wpp_writer_put(w, 2, page, 10, bed->buf), 0);
+	assert_int_equal(wpp_writer_commit(w, 0, NULL), 0);
+	assert_int_equal(wpp_reader_open(bed->st, "a", 0, &r, NULL), 0);
+	for (uint32_t i = 0; i < 10; i++)
+		assert_int_equal(wpp_reader_next(r, 2, page[i], 9, &run[i]), 0);
+	bed->ram->moves = 0;
+	bed->ram->fail_at = ~0ull; /* only count */
+	assert_int_equal(wpp_reader_gather(r, run, 10, got, &bed->diag), 0);
+	assert_in_range(bed->ram->moves, 1, 3); /* of 16 KiB */
+	for (uint32_t i = 0; i < 10; i++) {
+		fill(want, i + 1);
+		assert_memory_equal(got + i * 4096, want, 4096);
+	}
+	bed->ram->moves = 0;
+	bed->ram->fail_at = 1;
+	assert_int_equal(wpp_reader_gather(r, run, 10, got, &bed->diag), WPP_EIO);
+	assert_non_null(bed->diag.what);
+	bed->ram->fail_at = 0;
+	bed->ram->bytes[run[7].off + 5] ^= 1;
+	assert_int_equal(wpp_reader_gather(r, run, 10, got, &bed->diag), WPP_ECORRUPT);
+	assert_true(bed->diag.page == page[7] && bed->diag.off == run[7].off);
+	run[3].off += 4096;
+	assert_int_not_equal(wpp_reader_gather(r, run, 4, got, &bed->diag), 0);
+	run[3].off = 1ull << 60;
+	assert_int_equal(wpp_reader_gather(r, run, 4, got, &bed->diag), WPP_EINVAL);
+	wpp_reader_close(r);
+	bed_free(bed);
+}
+
 static void reader_refuses_a_run_that_is_not_there(void **state)
 {
 	struct bed *bed = bed_new(MIB, 1, 0);
@@ -520,6 +566,7 @@ int main(void)
 		cmocka_unit_test(slots_run_out),
 		cmocka_unit_test(reader_outlives_its_release),
 		cmocka_unit_test(nine_readers_are_one_too_many),
+		cmocka_unit_test(scattered_pages_are_gathered),
 		cmocka_unit_test(reader_refuses_a_run_that_is_not_there),
 		cmocka_unit_test(read_only_store_writes_nothing),
 		cmocka_unit_test(dropped_newest_wakes_nothing),
