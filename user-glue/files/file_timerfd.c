@@ -39,17 +39,37 @@ static bool keeps_wall_time(const struct wpp_rec_timerfd *t)
 	       (t->clock == CLOCK_REALTIME || t->clock == CLOCK_REALTIME_ALARM);
 }
 
+/*
+ * This brings an expired interval timer up to date. No time left with an interval: it is disarmed,
+ * or it is due and its interrupt is on the way; that passes.
+ */
+static int read_left(int fd, struct itimerspec *left)
+{
+	const struct timespec nap = { .tv_nsec = 50000 };
+
+	for (unsigned int try = 0; try < 20; try++) {
+		if (timerfd_gettime(fd, left))
+			return -errno;
+		if (to_ns(&left->it_value) || !to_ns(&left->it_interval))
+			return 0;
+		nanosleep(&nap, NULL);
+	}
+	return 0;
+}
+
 static int collect_timerfd(struct files *fs, struct file *f, struct wpp_rec_ofd *ofd)
 {
 	struct wpp_rec_timerfd rec;
 	struct itimerspec left;
 	char name[32], *info;
 	ssize_t n;
+	int err;
 
 	(void)ofd;
-	/* This brings an expired interval timer up to date; fdinfo has its ticks afterwards. */
-	if (timerfd_gettime(f->fd, &left))
-		return -errno;
+	err = read_left(f->fd, &left);
+	if (err)
+		return err;
+	/* fdinfo has the ticks that this brought */
 	snprintf(name, sizeof(name), "fdinfo/%d", f->num);
 	n = wppi_proc_read_all(fs->c->pid, name, &info);
 	if (n < 0)
