@@ -181,11 +181,13 @@ static void *fill_batches(void *arg)
 static int open_room(struct copier *cp)
 {
 	size_t len = RING * BATCH_LEN + HUGE_PAGE;
+	uint64_t left = cp->total > cp->done ? cp->total - cp->done : 1;
 	void *p;
 
 	if (cp->buffers || cp->window_left || cp->head != cp->tail)
 		return 0;
-	cp->window = wpp_writer_direct(cp->w, WINDOW_PAGES, &cp->window_left);
+	cp->window = wpp_writer_direct(cp->w, left < WINDOW_PAGES ? (uint32_t)left : WINDOW_PAGES,
+				       &cp->window_left);
 	if (cp->window)
 		return 0;
 	cp->window_left = 0;

@@ -15,6 +15,7 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 #define POPULATE_STEP (8ull << 20)
+#define POPULATE_MIN  (16ull << 20) /* less is written before a thread has got ahead */
 
 enum durability {
 	BY_CACHE_FLUSH, /* persistent memory */
@@ -35,9 +36,10 @@ struct pmem_map {
 
 	/* The first store to a page of a mapping costs ten times the copy: a thread goes ahead. */
 	pthread_t populator;
-	bool has_populator;
+	bool may_populate, has_populator;
 	atomic_bool stop;
-	_Atomic uint64_t populated; /* bytes from the start */
+	uint64_t populated_from;
+	_Atomic uint64_t populated_to;
 };
 
 static struct pmem_map *map_of(struct wpp_backend *be)
@@ -67,7 +69,7 @@ static void note_dirty(struct pmem_map *map, uint64_t off, uint32_t len)
 static void *populate(void *arg)
 {
 	struct pmem_map *map = arg;
-	uint64_t off = 0;
+	uint64_t off = map->populated_from;
 
 	while (off < map->len && !atomic_load(&map->stop)) {
 		uint64_t left = map->len - off, step = left < POPULATE_STEP ? left : POPULATE_STEP;
@@ -75,15 +77,18 @@ static void *populate(void *arg)
 		if (madvise(map->addr + off, (size_t)step, MADV_POPULATE_WRITE))
 			break;
 		off += step;
-		atomic_store(&map->populated, off);
+		atomic_store(&map->populated_to, off);
 	}
 	return NULL;
 }
 
-static void populate_start(struct pmem_map *map)
+static void populate_start(struct pmem_map *map, uint64_t off)
 {
 	sigset_t all, old;
 
+	map->may_populate = false; /* once */
+	map->populated_from = off;
+	atomic_store(&map->populated_to, off);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	map->has_populator = !pthread_create(&map->populator, NULL, populate, map);
@@ -100,7 +105,8 @@ static void populate_stop(struct pmem_map *map)
 /* On tmpfs a system call copies into a page without mapping it. */
 static bool write_by_call(const struct pmem_map *map, const struct wpp_io *io)
 {
-	if (map->durability != BY_NOTHING || io->off + io->len <= atomic_load(&map->populated))
+	if (map->durability != BY_NOTHING || (io->off >= map->populated_from &&
+					      io->off + io->len <= atomic_load(&map->populated_to)))
 		return false;
 	return pwrite(map->file.fd, io->buf, io->len, (off_t)io->off) == (ssize_t)io->len;
 }
@@ -161,6 +167,8 @@ static void *map_direct(struct wpp_backend *be, uint64_t off, uint64_t len)
 
 	if (off > map->medium.size || len > map->medium.size - off)
 		return NULL;
+	if (map->may_populate && len >= POPULATE_MIN)
+		populate_start(map, off & ~(POPULATE_STEP - 1));
 	return map->addr + off;
 }
 
@@ -255,7 +263,7 @@ int wppi_pmem_map_open(const struct wppi_pmem_file *file, const char *fd_path,
 	if (map->durability == BY_MSYNC)
 		map->medium.atomic_len = 0;
 	if (!file->rdonly && map->durability != BY_MSYNC)
-		populate_start(map);
+		map->may_populate = true;
 	*out = &map->be;
 	return 0;
 }
