@@ -7,10 +7,11 @@ import subprocess
 import sys
 import time
 
-from harness import Wpp, alive, wait_for
+from harness import Wpp, alive, need_recreate, wait_for
 
 ROUNDS = int(os.environ.get("WPP_TEST_KILLS", "500"))
 SEED = int(os.environ.get("WPP_TEST_SEED", str(random.randrange(1 << 32))))
+need_recreate()
 random.seed(SEED)
 print(f"{ROUNDS} rounds, WPP_TEST_SEED={SEED}")
 

@@ -24,6 +24,17 @@ def skip(why):
     sys.exit(SKIP)
 
 
+def can_recreate():
+    """May we choose a pid? CAP_CHECKPOINT_RESTORE (40) or CAP_SYS_ADMIN (21)."""
+    status = pathlib.Path("/proc/self/status").read_text()
+    effective = int(status.split("CapEff:")[1].split()[0], 16)
+    return bool(effective & (1 << 40 | 1 << 21))
+
+
+def need_recreate():
+    return can_recreate() or skip("a pid can't be chosen without CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN")
+
+
 def need(program):
     """The path of a program from Debian's packages; skips the test when it is not installed."""
     found = shutil.which(program, path="/usr/bin:/usr/sbin:/bin")
@@ -134,6 +145,7 @@ class Wpp:
         return done
 
     def round_trip(self, name, pid):
+        need_recreate()
         saved = self.persist_kill(name, pid)
         done = self.recreate(name, pid)
         print(f"{name}: generation {saved['generation']}, {saved['bytes'] >> 20} MiB, frozen "
