@@ -15,7 +15,6 @@
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -99,11 +98,9 @@ static uint64_t vdso_used(pid_t pid, uint64_t base, uint64_t len)
 {
 	uint8_t head[4096];
 	Elf64_Ehdr *eh = (Elf64_Ehdr *)head;
-	struct iovec mine = { head, sizeof(head) };
-	struct iovec theirs = { (void *)(uintptr_t)base, sizeof(head) };
 	uint64_t used = 0;
 
-	if (process_vm_readv(pid, &mine, 1, &theirs, 1, 0) != (ssize_t)sizeof(head) ||
+	if (wppi_memory_move(pid, base, head, sizeof(head), false) ||
 	    memcmp(eh->e_ident, ELFMAG, SELFMAG) || eh->e_phentsize != sizeof(Elf64_Phdr) ||
 	    eh->e_phoff > sizeof(head) ||
 	    eh->e_phnum > (sizeof(head) - eh->e_phoff) / sizeof(Elf64_Phdr))
@@ -283,25 +280,13 @@ static int step_map(struct capture *c, struct thread *t, uint64_t len,
 	return (int64_t)regs->r12 < 0 && (int64_t)regs->r12 > -4096 ? (int)regs->r12 : 0;
 }
 
-static int move(pid_t tid, uint64_t addr, void *buf, size_t len, bool out)
-{
-	struct iovec mine = { buf, len };
-	struct iovec theirs = { (void *)(uintptr_t)addr, len };
-	ssize_t n = out ? process_vm_writev(tid, &mine, 1, &theirs, 1, 0)
-			: process_vm_readv(tid, &mine, 1, &theirs, 1, 0);
-
-	if (n < 0)
-		return -errno;
-	return (size_t)n == len ? 0 : -EFAULT;
-}
-
 /* Runs the calls, fetches the results and unmaps the area. */
 static int step_run(struct capture *c, struct thread *t, struct user_regs_struct *regs)
 {
 	size_t len = wppi_script_image_len(&t->asked);
 	uint64_t area = regs->r12;
 	uint8_t *image = wppi_script_image(&t->asked, area);
-	int err = image ? move(t->tid, area, image, len, true) : WPP_ENOMEM;
+	int err = image ? wppi_memory_move(t->tid, area, image, len, true) : WPP_ENOMEM;
 
 	if (err)
 		goto out;
@@ -310,7 +295,7 @@ static int step_run(struct capture *c, struct thread *t, struct user_regs_struct
 	regs->rbp = area + t->asked.nr_calls * sizeof(*t->asked.calls);
 	err = step_to(c, t->tid, regs, BLOB_AT(wppi_ask_answered));
 	if (!err)
-		err = move(t->tid, area, image, len, false);
+		err = wppi_memory_move(t->tid, area, image, len, false);
 	if (!err)
 		wppi_script_keep(&t->asked, image);
 	if (!err)

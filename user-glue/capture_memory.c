@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
-#include <sys/uio.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -401,10 +400,7 @@ static void record_vdso(struct capture *c)
 	}
 	if (!rec.vdso)
 		return;
-	struct iovec mine = { elf, sizeof(elf) };
-	struct iovec theirs = { (void *)(uintptr_t)rec.vdso, sizeof(elf) };
-
-	if (process_vm_readv(c->pid, &mine, 1, &theirs, 1, 0) == (ssize_t)sizeof(elf))
+	if (wppi_memory_move(c->pid, rec.vdso, elf, sizeof(elf), false) == 0)
 		id_len = build_id(elf, sizeof(elf), id, sizeof(id));
 	WPPI_REC(&c->pcb, VDSO, c->pid, 0, &rec, id, id_len);
 }

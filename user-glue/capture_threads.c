@@ -106,10 +106,7 @@ static void work_in_restart(struct thread *t)
 
 static int read_target(pid_t tid, uint64_t addr, void *buf, size_t len)
 {
-	struct iovec mine = { buf, len };
-	struct iovec theirs = { (void *)(uintptr_t)addr, len };
-
-	return process_vm_readv(tid, &mine, 1, &theirs, 1, 0) == (ssize_t)len ? 0 : -EFAULT;
+	return wppi_memory_move(tid, addr, buf, len, false) ? -EFAULT : 0;
 }
 
 static struct rseq_config rseq_of(pid_t tid)

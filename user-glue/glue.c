@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "glue.h"
@@ -248,4 +249,16 @@ uint64_t wppi_now_ns(int clock)
 	if (clock_gettime(clock, &ts))
 		return 0;
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+int wppi_memory_move(pid_t tid, uint64_t addr, void *buf, size_t len, bool out)
+{
+	struct iovec mine = { buf, len };
+	struct iovec theirs = { (void *)(uintptr_t)addr, len };
+	ssize_t n = out ? process_vm_writev(tid, &mine, 1, &theirs, 1, 0)
+			: process_vm_readv(tid, &mine, 1, &theirs, 1, 0);
+
+	if (n < 0)
+		return -errno;
+	return (size_t)n == len ? 0 : -EFAULT;
 }

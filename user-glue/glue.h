@@ -69,4 +69,8 @@ const char *wppi_head(const char *text, char head[HEAD_LEN]);
 
 uint64_t wppi_now_ns(int clock);
 
+/* [@len] bytes at @addr of another process to @buf, or with @out from @buf to there. 0 or -errno.
+ */
+int wppi_memory_move(pid_t tid, uint64_t addr, void *buf, size_t len, bool out);
+
 #endif

@@ -11,7 +11,6 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "recreate_priv.h"
@@ -101,17 +100,6 @@ static int copy_in(const struct build *b, uint64_t addr, const uint8_t *buf, uin
 	return 0;
 }
 
-static int write_in(const struct build *b, uint64_t addr, const uint8_t *buf, uint64_t len)
-{
-	struct iovec mine = { (void *)(uintptr_t)buf, len };
-	struct iovec theirs = { (void *)(uintptr_t)addr, len };
-	ssize_t n = process_vm_writev(b->pid, &mine, 1, &theirs, 1, 0);
-
-	if (n == (ssize_t)len)
-		return 0;
-	return n < 0 ? -errno : -EFAULT;
-}
-
 int wppi_put(struct build *b, struct mapping *m, uint64_t addr, const uint8_t *buf, uint64_t len)
 {
 	uint64_t copied = 0;
@@ -120,5 +108,6 @@ int wppi_put(struct build *b, struct mapping *m, uint64_t addr, const uint8_t *b
 		register_mapping(b, m);
 	if (m->registered && copy_in(b, addr, buf, len, &copied) == 0)
 		return 0;
-	return write_in(b, addr + copied, buf + copied, len - copied);
+	return wppi_memory_move(b->pid, addr + copied, (void *)(uintptr_t)(buf + copied),
+				len - copied, true);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* Scripts: building a list of calls, and running it on a stopped thread. */
+#include "glue.h"
 #include "script.h"
 
 #include <errno.h>
@@ -10,7 +11,6 @@
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -128,18 +128,6 @@ size_t wppi_script_area_len(const struct script *s)
 }
 
 /* ---- Moving it over ------------------------------------------------------------------------ */
-
-static int move_memory(pid_t tid, uint64_t addr, void *buf, size_t len, bool out)
-{
-	struct iovec mine = { buf, len };
-	struct iovec theirs = { (void *)(uintptr_t)addr, len };
-	ssize_t n = out ? process_vm_writev(tid, &mine, 1, &theirs, 1, 0)
-			: process_vm_readv(tid, &mine, 1, &theirs, 1, 0);
-
-	if (n < 0)
-		return -errno;
-	return (size_t)n == len ? 0 : -EFAULT;
-}
 
 static uint64_t resolve(uint64_t value, uint64_t data)
 {
@@ -323,11 +311,11 @@ int wppi_script_run(struct script *s, pid_t tid, const struct script_area *area,
 	image = wppi_script_image(s, area->base + CODE_LEN);
 	if (!image)
 		return WPP_ENOMEM;
-	err = move_memory(tid, area->base + CODE_LEN, image, len, true);
+	err = wppi_memory_move(tid, area->base + CODE_LEN, image, len, true);
 	if (!err)
 		err = run_at(tid, area, s->nr_calls * sizeof(*s->calls));
 	if (!err)
-		err = move_memory(tid, area->base + CODE_LEN, image, len, false);
+		err = wppi_memory_move(tid, area->base + CODE_LEN, image, len, false);
 	if (!err) {
 		wppi_script_keep(s, image);
 		err = first_failure(s, failed);
@@ -345,7 +333,7 @@ static uint64_t find_insn(pid_t tid, uint64_t start, uint64_t end)
 	uint8_t *text = malloc(len);
 	uint64_t found = 0;
 
-	if (text && move_memory(tid, start, text, len, false) == 0) {
+	if (text && wppi_memory_move(tid, start, text, len, false) == 0) {
 		for (size_t i = 0; i + 1 < len && !found; i++) {
 			if (text[i] == 0x0f && text[i + 1] == 0x05)
 				found = start + i;
@@ -454,8 +442,8 @@ int wppi_script_map(pid_t tid, size_t len, struct script_area *area)
 
 int wppi_script_install(pid_t tid, const struct script_area *area)
 {
-	return move_memory(tid, area->base, (void *)(uintptr_t)wppi_script_code,
-			   (size_t)(wppi_script_code_end - wppi_script_code), true);
+	return wppi_memory_move(tid, area->base, (void *)(uintptr_t)wppi_script_code,
+				(size_t)(wppi_script_code_end - wppi_script_code), true);
 }
 
 int wppi_script_unmap(pid_t tid, const struct script_area *area)

@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 
 #include "capture.h"
 #include "recreate_priv.h"
@@ -21,10 +20,7 @@
 
 static int read_memory(pid_t pid, uint64_t addr, void *buf, size_t len)
 {
-	struct iovec mine = { buf, len };
-	struct iovec theirs = { (void *)(uintptr_t)addr, len };
-
-	return process_vm_readv(pid, &mine, 1, &theirs, 1, 0) == (ssize_t)len ? 0 : WPP_EIO;
+	return wppi_memory_move(pid, addr, buf, len, false) ? WPP_EIO : 0;
 }
 
 /* Also where the process itself may not write. */
