@@ -48,9 +48,9 @@ def free_port():
 
 
 def wait_for(what, condition, seconds=60):
-    """Polls until condition() is true. The limit only guards against hangs."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    """Polls until condition() is true. The limit only guards against hangs: it counts looks, not time, so that
+    a machine that stands still for a while, and us with it, is none."""
+    for _ in range(seconds * 50):
         value = condition()
         if value:
             return value
@@ -76,6 +76,47 @@ def alive(pid):
     return stat.rsplit(")", 1)[1].split()[0] != "Z"
 
 
+def field(text, key):
+    """Of /proc/PID/status: the word behind "key:"."""
+    return next((line.split()[1] for line in text.splitlines() if line.startswith(key + ":")), None)
+
+
+def threads(pid):
+    """The status texts of all threads, by their ids. One that ends meanwhile is left out."""
+    found = {}
+    for task in pathlib.Path(f"/proc/{pid}/task").glob("*"):
+        try:
+            found[int(task.name)] = (task / "status").read_text()
+        except OSError:
+            pass
+    return found
+
+
+def left_stopped(pid):
+    """Threads that wait for a tracer which is gone."""
+    return [tid for tid, status in threads(pid).items() if field(status, "State") in ("t", "T")]
+
+
+def evidence(pid):
+    """What /proc tells of a process that does not do what it should."""
+    text = f"--- pid {pid}\n"
+    keys = "State TracerPid SigPnd ShdPnd SigBlk SigIgn SigCgt voluntary_ctxt_switches nonvoluntary_ctxt_switches"
+    for tid, status in threads(pid).items():
+        text += f"thread {tid}: " + ", ".join(f"{key} {field(status, key)}" for key in keys.split()) + "\n"
+        for name in ("wchan", "syscall", "stat", "stack"):
+            try:
+                text += f"  {name}: " + pathlib.Path(f"/proc/{pid}/task/{tid}/{name}").read_text().strip() + "\n"
+            except OSError as e:
+                text += f"  {name}: {e.strerror}\n"
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            if "(wpp" in stat.read_text():
+                text += f"wpp: {stat.read_text()}"
+        except OSError:
+            pass
+    return text
+
+
 class Wpp:
     """One medium, one configuration, and the wpp command on them, in a directory of its own."""
 
@@ -92,14 +133,17 @@ class Wpp:
         return self
 
     def __exit__(self, kind, value, trace):
+        failed = kind and not issubclass(kind, SystemExit)
         for pid in self.pids:
+            if failed:
+                print(evidence(pid))
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
         for starter in self.starters:
             starter.wait()
-        if kind and not issubclass(kind, SystemExit):
+        if failed:
             for log in sorted(self.dir.glob("*.log")):
                 print(f"--- {log.name}\n{log.read_text(errors='replace')[-4000:]}")
         shutil.rmtree(self.dir, ignore_errors=True)
