@@ -146,7 +146,7 @@ void wppi_memobjs_free(struct capture *c);
 /* ---- copy.c: from the frozen process into the open generation ---- */
 
 /* Before the freeze: memory to copy through. */
-int wppi_copy_prepare(struct capture *c, struct wpp_writer *w);
+int wppi_copy_prepare(struct capture *c, struct wpp_store *st, struct wpp_writer *w);
 /* Copies all pages; the process is let go as soon as they are in our hands, if it is to go on. */
 int wppi_pages_copy(struct capture *c, uint64_t *nr_pages);
 /* Not before the writer has settled or is gone. */

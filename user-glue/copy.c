@@ -11,19 +11,18 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "capture.h"
 #include "pages.h"
+#include "ring.h"
 
 #define BATCH_PAGES  1024u /* 4 MiB a move, 1024 vectors a call */
 #define BATCH_LEN    ((size_t)BATCH_PAGES * WPP_PAGE_SIZE)
 #define RING	     16u
 #define WINDOW_PAGES (16u * BATCH_PAGES) /* on the medium, when it is byte-addressable */
-#define HUGE_PAGE    (2u << 20)
-#define THREAD_PAGES (2u * BATCH_PAGES) /* fewer are copied before a thread is up */
+#define THREAD_PAGES (2u * BATCH_PAGES)	 /* fewer are copied before a thread is up */
 
 enum state {
 	FREE,
@@ -56,13 +55,14 @@ struct source {
 };
 
 struct copier {
+	struct wpp_store *st;
 	struct wpp_writer *w;
 	pid_t pid;
 	int mem;
 	const struct wpp_report *report;
 	uint64_t done, total;
 
-	uint8_t *buffers; /* a batch each, or NULL when the medium gives windows */
+	struct ring_memory buffers; /* a batch each; none when the medium gives windows */
 	uint8_t *window;
 	uint32_t window_left; /* pages */
 
@@ -158,7 +158,7 @@ static void *fill_batches(void *arg)
 	struct copier *cp = arg;
 	struct batch *b;
 
-	if (!cp->buffers) /* else the backend's threads need a CPU too */
+	if (!cp->buffers.mem) /* else the backend's threads need a CPU too */
 		wppi_urgency_raise();
 	pthread_mutex_lock(&cp->lock);
 	while (!cp->stop) {
@@ -180,38 +180,26 @@ static void *fill_batches(void *arg)
  */
 static int open_room(struct copier *cp)
 {
-	size_t len = RING * BATCH_LEN + HUGE_PAGE;
 	uint64_t left = cp->total > cp->done ? cp->total - cp->done : 1;
-	void *p;
 
-	if (cp->buffers || cp->window_left || cp->head != cp->tail)
+	if (cp->buffers.mem || cp->window_left || cp->head != cp->tail)
 		return 0;
 	cp->window = wpp_writer_direct(cp->w, left < WINDOW_PAGES ? (uint32_t)left : WINDOW_PAGES,
 				       &cp->window_left);
 	if (cp->window)
 		return 0;
 	cp->window_left = 0;
-	p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (p == MAP_FAILED)
-		return WPP_ENOMEM;
-	madvise(p, len, MADV_HUGEPAGE);
-	cp->buffers = p;
-	return 0;
-}
-
-static uint8_t *first_buffer(const struct copier *cp)
-{
-	return (uint8_t *)(((uintptr_t)cp->buffers + HUGE_PAGE - 1) & ~(uintptr_t)(HUGE_PAGE - 1));
+	return wppi_ring_get(&cp->buffers, cp->st, RING * BATCH_LEN);
 }
 
 /* Pages that fit into the next batch; its place in b->to. */
 static uint32_t room_for(struct copier *cp, struct batch *b)
 {
-	if (!cp->buffers) {
+	if (!cp->buffers.mem) {
 		b->to = cp->window;
 		return cp->window_left < BATCH_PAGES ? cp->window_left : BATCH_PAGES;
 	}
-	b->to = first_buffer(cp) + (size_t)(b - cp->ring) * BATCH_LEN;
+	b->to = cp->buffers.mem + (size_t)(b - cp->ring) * BATCH_LEN;
 	return BATCH_PAGES;
 }
 
@@ -262,7 +250,7 @@ static int name_batches(struct copier *cp, struct source *s)
 		name_pages(b, s, room);
 		b->space = s->space;
 		b->fd = s->fd;
-		if (!cp->buffers) {
+		if (!cp->buffers.mem) {
 			cp->window += (size_t)b->nr * WPP_PAGE_SIZE;
 			cp->window_left -= b->nr;
 		}
@@ -300,7 +288,7 @@ static int put_oldest(struct copier *cp)
 		err = wpp_writer_put(cp->w, b->space, b->page, b->nr, b->to);
 	b->mark = wpp_writer_mark(cp->w);
 	pthread_mutex_lock(&cp->lock);
-	b->state = cp->buffers ? LENT : FREE;
+	b->state = cp->buffers.mem ? LENT : FREE;
 	cp->head++;
 	pthread_mutex_unlock(&cp->lock);
 	cp->done += b->nr;
@@ -396,7 +384,7 @@ static int copy_all(struct copier *cp, struct capture *c)
 	stop_thread(cp);
 	if (!err && c->go_on)
 		wppi_thaw(c);
-	if (err && cp->buffers)
+	if (err && cp->buffers.mem)
 		(void)!wpp_writer_settle(cp->w); /* the buffers are lent */
 	return err ? err : wpp_writer_settle(cp->w);
 }
@@ -418,16 +406,16 @@ static void touch_buffers(struct copier *cp, pid_t pid)
 	char text[256];
 	size_t pages = 0, i;
 
-	if (!cp->buffers || wppi_proc_read(pid, "statm", text, sizeof(text)) < 0 ||
+	if (!cp->buffers.mem || wppi_proc_read(pid, "statm", text, sizeof(text)) < 0 ||
 	    sscanf(text, "%*u %zu", &pages) != 1)
 		return;
 	if (pages > RING * (size_t)BATCH_PAGES)
 		pages = RING * (size_t)BATCH_PAGES;
 	for (i = 0; i < pages; i++)
-		*(volatile uint8_t *)(first_buffer(cp) + i * WPP_PAGE_SIZE) = 0;
+		*(volatile uint8_t *)(cp->buffers.mem + i * WPP_PAGE_SIZE) = 0;
 }
 
-int wppi_copy_prepare(struct capture *c, struct wpp_writer *w)
+int wppi_copy_prepare(struct capture *c, struct wpp_store *st, struct wpp_writer *w)
 {
 	struct copier *cp = calloc(1, sizeof(*cp));
 	int err;
@@ -435,6 +423,7 @@ int wppi_copy_prepare(struct capture *c, struct wpp_writer *w)
 	if (!cp)
 		return WPP_ENOMEM;
 	c->copier = cp;
+	cp->st = st;
 	cp->w = w;
 	cp->pid = c->pid;
 	cp->report = c->notes.report;
@@ -454,8 +443,7 @@ void wppi_copy_free(struct capture *c)
 
 	if (!cp)
 		return;
-	if (cp->buffers)
-		munmap(cp->buffers, RING * BATCH_LEN + HUGE_PAGE);
+	wppi_ring_put(&cp->buffers);
 	free(cp->ring);
 	free(cp);
 	c->copier = NULL;

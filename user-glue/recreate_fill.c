@@ -9,9 +9,9 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "recreate_priv.h"
+#include "ring.h"
 
 #define PAGES_MAX 2048u /* of a slot */
 #define RUNS_MAX  512u
@@ -28,7 +28,7 @@ struct slot {
 struct fill {
 	struct build *b;
 	struct slot slot[NR_SLOTS];
-	uint8_t *buffers;
+	struct ring_memory buffers;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	unsigned int nr_read, nr_put; /* runs, ever */
@@ -215,15 +215,11 @@ static int run(struct fill *f)
 static int allocate(struct fill *f)
 {
 	const size_t len = PAGES_MAX * PAGE;
+	int err = wppi_ring_get(&f->buffers, f->b->store, NR_SLOTS * len);
 
-	f->buffers = mmap(NULL, NR_SLOTS * len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			  -1, 0);
-	if (f->buffers == MAP_FAILED)
-		return WPP_ENOMEM;
-	madvise(f->buffers, NR_SLOTS * len, MADV_HUGEPAGE);
-	for (unsigned int i = 0; i < NR_SLOTS; i++)
-		f->slot[i].buf = f->buffers + i * len;
-	return 0;
+	for (unsigned int i = 0; !err && i < NR_SLOTS; i++)
+		f->slot[i].buf = f->buffers.mem + i * len;
+	return err;
 }
 
 static void explain(struct fill *f, int err)
@@ -251,6 +247,6 @@ int wppi_memory_fill(struct build *b)
 	if (!err)
 		err = run(&f);
 	explain(&f, err);
-	munmap(f.buffers, (size_t)NR_SLOTS * PAGES_MAX * PAGE);
+	wppi_ring_put(&f.buffers);
 	return err ? err : wppi_put_end(b);
 }

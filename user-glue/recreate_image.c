@@ -150,6 +150,7 @@ int wppi_image_open(struct build *b, struct wpp_store *st, const char *image)
 	struct wpp_diag diag = { 0 };
 	int err = wpp_reader_open(st, image, b->how.generation, &b->r.reader, &diag);
 
+	b->store = st;
 	if (err)
 		return damaged(b, &diag, err);
 	wpp_reader_generation(b->r.reader, &b->generation);

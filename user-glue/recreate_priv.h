@@ -72,6 +72,7 @@ struct object {
 struct build {
 	struct recreate r; /* what the classes see */
 	struct wpp_recreate how;
+	struct wpp_store *store;
 	struct wpp_generation generation;
 	uint32_t mm_space;
 	struct mapping *maps; /* ascending */

@@ -125,6 +125,20 @@ static int fault_emergency_write(struct wpp_backend *be, uint64_t off, const voi
 	return kind == WPP_FAULT_BUSY ? WPP_EBUSY : f->rule.err;
 }
 
+static void *fault_lend(struct wpp_backend *be, uint64_t len)
+{
+	struct wpp_backend *inner = to_fault(be)->inner;
+
+	return inner->ops->lend(inner, len);
+}
+
+static void fault_give_back(struct wpp_backend *be, void *mem, uint64_t len)
+{
+	struct wpp_backend *inner = to_fault(be)->inner;
+
+	inner->ops->give_back(inner, mem, len);
+}
+
 static void fault_close(struct wpp_backend *be)
 {
 	struct wpp_backend *inner = to_fault(be)->inner;
@@ -140,7 +154,7 @@ int wpp_fault_wrap(struct wpp_backend *inner, struct wpp_backend **out)
 	struct fault *f;
 
 	*out = NULL;
-	if (ops->abi != WPP_BACKEND_ABI || ops->size < sizeof(*ops))
+	if (ops->abi != WPP_BACKEND_ABI || ops->size < offsetof(struct wpp_backend_ops, lend))
 		return WPP_EINVAL;
 	f = calloc(1, sizeof(*f));
 	if (!f)
@@ -157,6 +171,10 @@ int wpp_fault_wrap(struct wpp_backend *inner, struct wpp_backend **out)
 		.emergency_write = ops->emergency_write ? fault_emergency_write : NULL,
 		.close = fault_close,
 	};
+	if (WPP_BACKEND_HAS(ops, lend)) {
+		f->ops.lend = fault_lend;
+		f->ops.give_back = fault_give_back;
+	}
 	f->be.ops = &f->ops;
 	*out = &f->be;
 	return 0;

@@ -224,6 +224,20 @@ void wpp_store_close(struct wpp_store *st)
 	(void)err;
 }
 
+void *wpp_store_lend(struct wpp_store *st, uint64_t len)
+{
+	const struct wpp_backend_ops *ops = st->be->ops;
+
+	if (!len || len & (WPP_PAGE_SIZE - 1) || !WPP_BACKEND_HAS(ops, lend))
+		return NULL;
+	return ops->lend(st->be, len);
+}
+
+void wpp_store_give_back(struct wpp_store *st, void *mem, uint64_t len)
+{
+	st->be->ops->give_back(st->be, mem, len);
+}
+
 /* Blocks of PAGES that any generation (@live: a live one) holds. */
 static uint32_t count_pages(const struct wpp_store *st, bool live)
 {

@@ -115,6 +115,7 @@ static void conformance_ops_are_complete(void **state)
 	assert_non_null(ops->poll);
 	assert_int_equal(ops->direct != NULL, !!(c->m.caps & WPP_CAP_DIRECT));
 	assert_int_equal(ops->emergency_write != NULL, !!(c->m.caps & WPP_CAP_EMERGENCY));
+	assert_int_equal(!!WPP_BACKEND_HAS(ops, lend), !!WPP_BACKEND_HAS(ops, give_back));
 }
 
 static void conformance_facts_are_sound(void **state)
@@ -275,6 +276,33 @@ static void conformance_direct_is_the_medium(void **state)
 	assert_null(c->be->ops->direct(c->be, ~(uint64_t)0, 2));
 }
 
+/* What is lent serves like any other memory, and comes back as often as it is asked for. */
+static void conformance_lent_memory_moves(void **state)
+{
+	struct conformance *c = *state;
+	const uint64_t lens[] = { 4096, 2u << 20, 6u << 20 };
+
+	if (!WPP_BACKEND_HAS(c->be->ops, lend))
+		skip();
+	for (size_t i = 0; i < 12; i++) {
+		uint64_t len = lens[i % 3];
+		uint32_t move = len < conformance_len(c) ? (uint32_t)len : conformance_len(c);
+		unsigned char *p = c->be->ops->lend(c->be, len), *end = p + len - move;
+
+		assert_non_null(p);
+		assert_int_equal((uintptr_t)p % (len < 2u << 20 ? 4096 : 2u << 20), 0);
+		conformance_fill(p, len, (uint32_t)i);
+		memcpy(c->b, end, move);
+		assert_int_equal(wpp_io_run(c->be, WPP_IO_WRITE, 8192, end, move), 0);
+		memset(end, 0, move);
+		assert_int_equal(wpp_io_run(c->be, WPP_IO_READ, 8192, end, move), 0);
+		assert_memory_equal(end, c->b, move);
+		assert_int_equal(wpp_io_run(c->be, WPP_IO_READ, 8192, c->a, move), 0);
+		assert_memory_equal(c->a, c->b, move);
+		c->be->ops->give_back(c->be, p, len);
+	}
+}
+
 /* A done() may submit the next move: the commit engine does. */
 struct chain {
 	struct conformance *c;
@@ -325,6 +353,7 @@ static void conformance_done_may_submit(void **state)
 		CONFORMANCE_TEST(queue_fills_and_drains, setup, teardown), \
 		CONFORMANCE_TEST(bad_moves_are_refused, setup, teardown),  \
 		CONFORMANCE_TEST(direct_is_the_medium, setup, teardown),   \
+		CONFORMANCE_TEST(lent_memory_moves, setup, teardown),      \
 		CONFORMANCE_TEST(done_may_submit, setup, teardown)
 
 #endif

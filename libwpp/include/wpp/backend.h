@@ -105,7 +105,13 @@ struct wpp_backend;
  *          in place (see struct wpp_io) and a FLUSH.
  * @emergency_write: optional, set exactly when WPP_CAP_EMERGENCY: other CPUs are stopped; no
  *          sleep, lock, allocation or log; durable once it returns 0.
- * @close:  optional; undoes probe() and frees @be; nothing is in flight.
+ * @close:  optional; undoes probe() and frees @be; nothing is in flight, nothing is lent.
+ * @lend:   optional, with @give_back: [len] bytes from which moves are cheapest, because the device
+ *          or the kernel knows them already (registered buffers, DMA memory). @len: a multiple of
+ *          4096. Aligned to 4096, and to 2 MiB when @len is that or more; contents are undefined.
+ *          NULL: none that long is left, the caller takes memory of his own. Moves from other
+ *          memory work all the same.
+ * @give_back: @mem and @len as lent; no move of it is in flight.
  *
  * Context: one thread at a time per backend; the caller serialises.
  * Source:  DESIGN.md 4.
@@ -120,7 +126,13 @@ struct wpp_backend_ops {
 	void *(*direct)(struct wpp_backend *be, uint64_t off, uint64_t len);
 	int (*emergency_write)(struct wpp_backend *be, uint64_t off, const void *buf, uint32_t len);
 	void (*close)(struct wpp_backend *be);
+	void *(*lend)(struct wpp_backend *be, uint64_t len);
+	void (*give_back)(struct wpp_backend *be, void *mem, uint64_t len);
 };
+
+/** WPP_BACKEND_HAS() - is the optional function @op there? @ops: struct wpp_backend_ops */
+#define WPP_BACKEND_HAS(ops, op) \
+	((ops)->size >= offsetof(struct wpp_backend_ops, op) + sizeof((ops)->op) && (ops)->op)
 
 /* A backend's own struct begins with this one. */
 struct wpp_backend {

@@ -160,6 +160,20 @@ WPP_API void wpp_store_usage(const struct wpp_store *st, struct wpp_usage *usage
 WPP_API WPP_MUST_CHECK int wpp_store_drop(struct wpp_store *st, const char *image,
 					  uint64_t generation);
 
+/**
+ * wpp_store_lend() - memory from which the medium is reached at least cost
+ * @len: bytes, a multiple of 4096.
+ *
+ * For buffers of wpp_writer_put() and wpp_reader_read(); see struct wpp_backend_ops. Contents are
+ * undefined. Give it back before wpp_store_close(), when nothing is lent to a writer any more.
+ * Return: aligned to 4096, and to 2 MiB when @len is that or more; NULL when the medium has none:
+ *         take any other memory.
+ */
+WPP_API void *wpp_store_lend(struct wpp_store *st, uint64_t len);
+
+/** wpp_store_give_back() - @mem and @len as wpp_store_lend() had them */
+WPP_API void wpp_store_give_back(struct wpp_store *st, void *mem, uint64_t len);
+
 /* ---- Writing ------------------------------------------------------------------------------ */
 
 #define WPP_WRITER_EMPTY (1u << 0) /* start from nothing instead of the newest generation */
