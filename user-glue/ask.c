@@ -26,6 +26,7 @@
 #define NR_RESTART	219
 #define SYSCALL_STOP	(SIGTRAP | 0x80)
 #define FLAG_OVERFLOW	0x800u
+#define FLAGS_SAVED	0xd5u	 /* what sahf loads */
 #define FLAGS_OF_TRACER 0x10100u /* single step, resume */
 
 extern const uint8_t wppi_ask_map[], wppi_ask_mapped[], wppi_ask_run[], wppi_ask_answered[],
@@ -141,16 +142,22 @@ static int poke(const struct capture *c, uint64_t addr, const void *data, size_t
 	return 0;
 }
 
-static int place_blob(struct capture *c)
+/* Where the blob belongs, whether it is there or not; 0: no place for it. */
+static uint64_t blob_place(const struct capture *c)
 {
 	const struct vma *v = find_vdso(c);
-	uint64_t used;
+	uint64_t used = v ? vdso_used(c->pid, v->start, v->end - v->start) : 0;
 
+	used = (used + 63) & ~63ull;
+	return used && BLOB_LEN <= v->end - v->start - used ? v->start + used : 0;
+}
+
+static int place_blob(struct capture *c)
+{
 	if (c->blob)
 		return 0;
-	used = v ? vdso_used(c->pid, v->start, v->end - v->start) : 0;
-	used = (used + 63) & ~63ull;
-	if (!used || BLOB_LEN > v->end - v->start - used) {
+	c->blob = blob_place(c);
+	if (!c->blob) {
 		wppi_note(
 			&c->notes, WPP_NOTE_ERROR, "vdso",
 			"the process has no vdso with room for %u bytes, so it can't be asked for "
@@ -158,7 +165,6 @@ static int place_blob(struct capture *c)
 			(unsigned int)BLOB_LEN);
 		return WPP_EREFUSED;
 	}
-	c->blob = v->start + used;
 	c->mark = mark_signal(c);
 	return poke(c, c->blob, wppi_ask_map, BLOB_LEN);
 }
@@ -230,8 +236,8 @@ static int step(struct capture *c, pid_t tid, int mark)
 	}
 }
 
-/* Lets the thread run up to a mark of the blob. */
-static int step_to(struct capture *c, pid_t tid, struct user_regs_struct *regs, uint64_t place)
+/* Lets the thread run up to @mark, the address of one in the blob. */
+static int step_to(struct capture *c, pid_t tid, struct user_regs_struct *regs, uint64_t mark)
 {
 	int err;
 
@@ -243,7 +249,7 @@ static int step_to(struct capture *c, pid_t tid, struct user_regs_struct *regs, 
 		err = step(c, tid, (int)regs->r15);
 		if (!err && ptrace(PTRACE_GETREGS, tid, NULL, regs))
 			err = -errno;
-	} while (!err && regs->rip != c->blob + place);
+	} while (!err && regs->rip != mark);
 	return err;
 }
 
@@ -274,7 +280,7 @@ static int step_map(struct capture *c, struct thread *t, uint64_t len,
 		return -errno;
 	err = set_mask(t->tid, mask);
 	if (!err)
-		err = step_to(c, t->tid, regs, BLOB_AT(wppi_ask_mapped));
+		err = step_to(c, t->tid, regs, c->blob + BLOB_AT(wppi_ask_mapped));
 	if (err)
 		return err;
 	return (int64_t)regs->r12 < 0 && (int64_t)regs->r12 > -4096 ? (int)regs->r12 : 0;
@@ -293,13 +299,13 @@ static int step_run(struct capture *c, struct thread *t, struct user_regs_struct
 	regs->rip = c->blob + BLOB_AT(wppi_ask_run);
 	regs->rbx = area;
 	regs->rbp = area + t->asked.nr_calls * sizeof(*t->asked.calls);
-	err = step_to(c, t->tid, regs, BLOB_AT(wppi_ask_answered));
+	err = step_to(c, t->tid, regs, c->blob + BLOB_AT(wppi_ask_answered));
 	if (!err)
 		err = wppi_memory_move(t->tid, area, image, len, false);
 	if (!err)
 		wppi_script_keep(&t->asked, image);
 	if (!err)
-		err = step_to(c, t->tid, regs, BLOB_AT(wppi_ask_unmapped));
+		err = step_to(c, t->tid, regs, c->blob + BLOB_AT(wppi_ask_unmapped));
 out:
 	free(image);
 	return err;
@@ -346,4 +352,87 @@ int wppi_ask(struct capture *c, struct thread *t)
 		err = step_run(c, t, &regs);
 	back = step_back(c, t);
 	return err ? err : back;
+}
+
+/* ---- A thread that is still on its way back ---- */
+
+/* What lies behind the blob, if it is ours: another version's is left to find back by itself. */
+static int read_saved(struct capture *c, pid_t tid, uint64_t blob, struct ask_saved *saved)
+{
+	uint8_t there[1024];
+	int err = BLOB_LEN <= sizeof(there) ? 0 : WPP_EINVAL;
+
+	if (!err)
+		err = wppi_memory_move(tid, blob, there, BLOB_LEN, false);
+	if (err)
+		return err;
+	if (memcmp(there, wppi_ask_map, BLOB_AT(wppi_ask_saved))) {
+		wppi_note(&c->notes, WPP_NOTE_ERROR, "thread-asked",
+			  "thread %d still answers another version of this tool; try again later",
+			  (int)tid);
+		return WPP_EBUSY;
+	}
+	memcpy(saved, there + BLOB_AT(wppi_ask_saved), sizeof(*saved));
+	return 0;
+}
+
+static void load_regs(struct user_regs_struct *r, const struct ask_saved *s)
+{
+	r->orig_rax = (uint64_t)-1;
+	r->rip = s->rip;
+	r->rax = s->rax;
+	r->rbx = s->rbx;
+	r->rcx = s->rcx;
+	r->rdx = s->rdx;
+	r->rsi = s->rsi;
+	r->rdi = s->rdi;
+	r->rbp = s->rbp;
+	r->r8 = s->r8;
+	r->r9 = s->r9;
+	r->r10 = s->r10;
+	r->r11 = s->r11;
+	r->r12 = s->r12;
+	r->r13 = s->r13;
+	r->r14 = s->r14;
+	r->r15 = s->r15;
+	r->eflags = (r->eflags & ~(uint64_t)(FLAGS_SAVED | FLAG_OVERFLOW)) |
+		    (s->flags & FLAGS_SAVED) | (s->overflow ? FLAG_OVERFLOW : 0);
+}
+
+/* Up to where nothing of ours is left but the registers and the mask. */
+static int step_out(struct capture *c, struct thread *t, uint64_t blob)
+{
+	uint64_t unmapped = blob + BLOB_AT(wppi_ask_unmapped);
+	struct user_regs_struct regs = t->live;
+	int err;
+
+	if (regs.rip >= unmapped)
+		return 0;
+	regs.r15 = 0; /* who knows whether that signal is still ignored */
+	err = set_mask(t->tid, UINT64_MAX);
+	if (!err)
+		err = step_to(c, t->tid, &regs, unmapped);
+	return err;
+}
+
+int wppi_ask_finish(struct capture *c, struct thread *t)
+{
+	const struct vma *v = find_vdso(c);
+	struct ask_saved saved;
+	uint64_t blob;
+	int err;
+
+	if (!v || t->live.rip < v->start || t->live.rip >= v->end)
+		return 0;
+	blob = blob_place(c);
+	if (!blob || t->live.rip < blob)
+		return 0;
+	err = read_saved(c, t->tid, blob, &saved);
+	if (!err)
+		err = step_out(c, t, blob);
+	if (err)
+		return err;
+	t->sigmask = saved.mask;
+	load_regs(&t->live, &saved);
+	return step_back(c, t);
 }

@@ -126,6 +126,11 @@ uint64_t wppi_xcr0(const struct thread *t);
  * afterwards; should we die in the middle, it finds back to them by itself.
  */
 int wppi_ask(struct capture *c, struct thread *t);
+/*
+ * A tracer before us may have died while it asked @t: the thread gets the registers and the mask
+ * that it was on its way back to. To be called with t->live and t->sigmask read.
+ */
+int wppi_ask_finish(struct capture *c, struct thread *t);
 
 /* ---- vma.c ---- */
 

@@ -149,16 +149,20 @@ static int read_xsave(struct thread *t)
 	return 0;
 }
 
-static int read_thread(struct thread *t)
+static int read_thread(struct capture *c, struct thread *t)
 {
 	struct iovec iov = { &t->live, sizeof(t->live) };
 	bool changed;
+	int err;
 
 	if (ptrace(PTRACE_GETREGSET, t->tid, (void *)NT_PRSTATUS, &iov) ||
 	    ptrace(PTRACE_GETSIGMASK, t->tid, (void *)sizeof(t->sigmask), &t->sigmask))
 		return -errno;
 	if (iov.iov_len != sizeof(t->live))
 		return WPP_EREFUSED; /* a 32-bit thread; check() has said so */
+	err = wppi_ask_finish(c, t);
+	if (err)
+		return err;
 	changed = abort_section(t);
 	if ((int64_t)t->live.orig_rax >= 0 && (int64_t)t->live.rax == -EINTR &&
 	    is_stop_sensitive((int64_t)t->live.orig_rax)) {
@@ -176,7 +180,7 @@ int wppi_threads_read(struct capture *c)
 	int err = 0;
 
 	for (size_t i = 0; !err && i < c->nr_threads; i++)
-		err = read_thread(&c->threads[i]);
+		err = read_thread(c, &c->threads[i]);
 	return err == -ESRCH ? WPP_ENOENT : err;
 }
 

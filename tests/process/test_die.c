@@ -167,8 +167,10 @@ static void run_process(bool catch_all)
 		if (open("/dev/null", O_RDWR) != fd)
 			_exit(1);
 	}
-	for (int sig = 1; catch_all && sig < 32; sig++)
-		signal(sig, ignore);
+	for (int sig = 1; catch_all && sig < 32; sig++) {
+		if (sig != SIGCONT) /* what the test sends must not end its sleeps */
+			signal(sig, ignore);
+	}
 	if (pthread_create(&t, NULL, wait_for_events, NULL) ||
 	    pthread_create(&t, NULL, change_masks, NULL))
 		_exit(1);
@@ -215,29 +217,64 @@ static bool persist_and_die(struct image *im, pid_t target, int step)
 	return false;
 }
 
-/* @stride: 1: at each step. */
-static void die_at_steps(bool catch_all, int stride)
+static pid_t start_process(struct image *im, bool catch_all)
 {
-	struct image im = { 0 };
-	int step = 1;
 	pid_t pid;
 
 	shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	assert_true(shared != MAP_FAILED);
-	image_create(&im);
+	image_create(im);
 	pid = fork();
 	assert_true(pid >= 0);
 	if (!pid)
 		run_process(catch_all);
 	assert_unharmed(pid, 0);
+	return pid;
+}
+
+static void end_process(struct image *im, pid_t pid)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	image_remove(im);
+	munmap(shared, 4096);
+}
+
+/* @stride: 1: at each step. */
+static void die_at_steps(bool catch_all, int stride)
+{
+	struct image im = { 0 };
+	pid_t pid = start_process(&im, catch_all);
+	int step = 1;
+
 	for (; step < STEPS_MAX && persist_and_die(&im, pid, step); step += stride)
 		assert_unharmed(pid, step);
 	assert_unharmed(pid, step);
 	assert_in_range(step, 50, STEPS_MAX - 1);
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
-	image_remove(&im);
-	munmap(shared, 4096);
+	end_process(&im, pid);
+}
+
+/*
+ * The next tracer comes before the threads have found back: a shell's job control holds them where
+ * the first one left them.
+ */
+static void die_and_persist_again(bool catch_all, int stride)
+{
+	struct image im = { 0 };
+	pid_t pid = start_process(&im, catch_all);
+	bool died = true;
+	int status;
+
+	for (int step = 1; died; step += stride) {
+		kill(pid, SIGSTOP);
+		assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+		assert_true(WIFSTOPPED(status));
+		died = persist_and_die(&im, pid, step);
+		assert_false(persist_and_die(&im, pid, 0));
+		kill(pid, SIGCONT);
+		assert_unharmed(pid, step);
+	}
+	end_process(&im, pid);
 }
 
 static void unharmed_whenever_the_tracer_dies(void **state)
@@ -252,11 +289,25 @@ static void unharmed_too_when_it_catches_all_signals(void **state)
 	die_at_steps(true, 11);
 }
 
+static void unharmed_when_the_next_tracer_is_quick(void **state)
+{
+	(void)state;
+	die_and_persist_again(false, 1);
+}
+
+static void unharmed_too_when_it_catches_all_and_the_next_is_quick(void **state)
+{
+	(void)state;
+	die_and_persist_again(true, 11);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(unharmed_whenever_the_tracer_dies),
 		cmocka_unit_test(unharmed_too_when_it_catches_all_signals),
+		cmocka_unit_test(unharmed_when_the_next_tracer_is_quick),
+		cmocka_unit_test(unharmed_too_when_it_catches_all_and_the_next_is_quick),
 	};
 
 #ifdef __SANITIZE_ADDRESS__
