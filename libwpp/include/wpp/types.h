@@ -7,8 +7,13 @@
 #define WPP_TYPES_H
 
 #ifdef __KERNEL__
-#include <linux/types.h>
+#include <linux/limits.h>
 #include <linux/stddef.h>
+#include <linux/types.h>
+#ifndef UINT64_MAX
+#define UINT32_MAX U32_MAX
+#define UINT64_MAX U64_MAX
+#endif
 #else
 #include <stdbool.h>
 #include <stddef.h>
