@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* The values of a configuration: which keys there are, what each may be, where the medium lies. */
+#include <ctype.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -120,12 +121,23 @@ static bool parse_size(const struct wpp_conf_key *key, const char *text, uint64_
 	       *number % WPP_PAGE_SIZE == 0;
 }
 
+/* As in /sys/bus/pci/devices: domain:bus:device.function. */
+static bool is_pci_address(const char *text)
+{
+	static const char form[] = "0000:00:00.0";
+
+	for (size_t i = 0; i < sizeof(form) - 1; i++)
+		if (form[i] == '0' ? !isxdigit((unsigned char)text[i]) : text[i] != form[i])
+			return false;
+	return !text[sizeof(form) - 1];
+}
+
 static bool parse(const struct wpp_conf_key *key, const char *text, uint64_t *number)
 {
 	*number = 0;
 	switch (key->kind) {
 	case WPP_CONF_PATH:
-		return text[0] == '/' || !strncmp(text, "~/", 2);
+		return text[0] == '/' || !strncmp(text, "~/", 2) || is_pci_address(text);
 	case WPP_CONF_NUMBER:
 		return parse_number(text, false, number) && *number >= key->min &&
 		       *number <= key->max;
@@ -161,7 +173,8 @@ static void allowed_values(const struct wpp_conf_key *key, char *text, size_t si
 	text[0] = '\0';
 	switch (key->kind) {
 	case WPP_CONF_PATH:
-		snprintf(text, size, "a path that begins with / or ~/");
+		snprintf(text, size,
+			 "a path that begins with / or ~/, or a PCI address as 0000:00:05.0");
 		break;
 	case WPP_CONF_NUMBER:
 		snprintf(text, size, "%llu to %llu", (unsigned long long)key->min,

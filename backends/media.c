@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* The medium that wpp.conf names: lock, backend, store and its workspace in one handle. */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,11 +26,35 @@ struct wpp_media {
 	char *path;
 };
 
-int wppi_media_backend(const struct wpp_conf *conf, int fd, uint32_t flags, struct wpp_backend **be,
-		       struct wpp_medium *m, struct wpp_media_error *err)
+static const struct wpp_backend_type *type_of(const struct wpp_conf *conf)
 {
-	const struct wpp_backend_type *type =
-		wpp_backend_type_find(wpp_conf_text(conf, "wpp", "backend"));
+	return wpp_backend_type_find(wpp_conf_text(conf, "wpp", "backend"));
+}
+
+int wppi_media_locate(const struct wpp_conf *conf, char **path, struct wpp_media_error *err)
+{
+	const struct wpp_backend_type *type = type_of(conf);
+	const char *name = wpp_conf_text(conf, "wpp", "path");
+	char file[PATH_MAX];
+	int code;
+
+	if (type->locate) {
+		code = type->locate(conf, file, sizeof(file), err);
+		if (code)
+			return code;
+		name = file;
+	}
+	if (name[0] != '/')
+		return wppi_fail(err, WPP_EINVAL, "%s: backend %s wants a file; set path in [wpp]",
+				 name, type->name);
+	*path = strdup(name);
+	return *path ? 0 : wppi_fail(err, WPP_ENOMEM, "out of memory");
+}
+
+int wppi_media_backend(const struct wpp_conf *conf, int fd, const char *name, uint32_t flags,
+		       struct wpp_backend **be, struct wpp_medium *m, struct wpp_media_error *err)
+{
+	const struct wpp_backend_type *type = type_of(conf);
 	char fd_path[32];
 	int code;
 
@@ -43,8 +68,7 @@ int wppi_media_backend(const struct wpp_conf *conf, int fd, uint32_t flags, stru
 		return 0;
 	(*be)->ops->close(*be);
 	*be = NULL;
-	return wppi_fail(err, code, "%s: does not answer: %s", wpp_conf_text(conf, "wpp", "path"),
-			 wpp_strerror(code));
+	return wppi_fail(err, code, "%s: does not answer: %s", name, wpp_strerror(code));
 }
 
 /* The label tells the whole geometry, but lies where the geometry puts it: try each known one. */
@@ -124,7 +148,8 @@ static int open_locked(struct wpp_media *media, const struct wpp_conf *conf, uin
 	if (*blank)
 		return wppi_fail(err, WPP_EFORMAT, "%s: an empty file, not a medium yet",
 				 media->path);
-	code = wppi_media_backend(conf, media->fd, flags, &media->be, &media->medium, err);
+	code = wppi_media_backend(conf, media->fd, media->path, flags, &media->be, &media->medium,
+				  err);
 	if (code)
 		return code;
 	code = open_store(media, conf, flags);
@@ -135,7 +160,6 @@ static int open_locked(struct wpp_media *media, const struct wpp_conf *conf, uin
 static int open_existing(const struct wpp_conf *conf, uint32_t flags, struct wpp_media **out,
 			 bool *blank, struct wpp_media_error *err)
 {
-	const char *path = wpp_conf_text(conf, "wpp", "path");
 	struct wpp_media *media = calloc(1, sizeof(*media));
 	int code;
 
@@ -143,10 +167,10 @@ static int open_existing(const struct wpp_conf *conf, uint32_t flags, struct wpp
 	if (!media)
 		return wppi_fail(err, WPP_ENOMEM, "out of memory");
 	media->fd = -1;
-	media->type = wpp_backend_type_find(wpp_conf_text(conf, "wpp", "backend"));
-	media->path = strdup(path);
-	code = media->path ? wppi_media_lock(path, path, flags, &media->fd, err)
-			   : wppi_fail(err, WPP_ENOMEM, "out of memory");
+	media->type = type_of(conf);
+	code = wppi_media_locate(conf, &media->path, err);
+	if (!code)
+		code = wppi_media_lock(media->path, media->path, flags, &media->fd, err);
 	if (!code)
 		code = open_locked(media, conf, flags, blank, err);
 	*blank |= code == WPP_ENOENT;

@@ -19,7 +19,7 @@ struct job {
 	const struct wpp_conf *conf;
 	const struct wpp_backend_type *type;
 	const char *path;
-	char *real, *dir, *temp;
+	char *file, *real, *dir, *temp;
 	uint32_t flags;
 	wpp_media_progress_fn progress;
 	void *arg;
@@ -82,7 +82,7 @@ static int format(const struct job *job, int fd)
 	struct wpp_backend *be;
 	struct wpp_medium m;
 	void *scratch;
-	int code = wppi_media_backend(job->conf, fd, 0, &be, &m, job->err);
+	int code = wppi_media_backend(job->conf, fd, job->path, 0, &be, &m, job->err);
 
 	if (code)
 		return code;
@@ -162,18 +162,22 @@ static int make_file(const struct job *job, bool replace)
 	return code;
 }
 
-/* What is in @fd, which is not blank? WPP_EEXIST: ours, WPP_EFORMAT: something else. */
+/* What is in @fd? 0: nothing; WPP_EEXIST: a store of ours; WPP_EFORMAT: something else. */
 static int look(const struct job *job, int fd)
 {
 	struct wpp_geometry geo;
 	struct wpp_backend *be;
 	struct wpp_medium m;
-	int code = wppi_media_backend(job->conf, fd, 0, &be, &m, job->err);
+	int code = wppi_media_backend(job->conf, fd, job->path, 0, &be, &m, job->err);
+	bool blank;
 
 	if (code)
 		return code;
 	code = wppi_media_find_store(be, &m, &geo);
+	blank = code == WPP_EFORMAT && job->type->blank && job->type->blank(be, &m);
 	be->ops->close(be);
+	if (blank)
+		return 0;
 	if (!code)
 		return wppi_fail(job->err, WPP_EEXIST, "%s: is a medium of wpp already", job->path);
 	if (code == WPP_EIO)
@@ -202,8 +206,11 @@ static int make_over(const struct job *job, int fd)
 static int run(struct job *job)
 {
 	struct stat st;
-	int fd, code;
+	int fd, code = wppi_media_locate(job->conf, &job->file, job->err);
 
+	if (code)
+		return code;
+	job->path = job->file;
 	/* A symbolic link stays one. */
 	job->real = realpath(job->path, NULL);
 	if (job->real)
@@ -234,7 +241,6 @@ int wpp_media_create(const struct wpp_conf *conf, uint32_t flags, wpp_media_prog
 	struct job job = {
 		.conf = conf,
 		.type = wpp_backend_type_find(wpp_conf_text(conf, "wpp", "backend")),
-		.path = wpp_conf_text(conf, "wpp", "path"),
 		.flags = flags,
 		.progress = progress,
 		.arg = arg,
@@ -247,6 +253,7 @@ int wpp_media_create(const struct wpp_conf *conf, uint32_t flags, wpp_media_prog
 	code = run(&job);
 	if (!code && err)
 		*err = (struct wpp_media_error){ 0 };
+	free(job.file);
 	free(job.real);
 	free(job.dir);
 	free(job.temp);

@@ -14,9 +14,12 @@ int wppi_media_lock(const char *path, const char *name, uint32_t flags, int *fd,
 /* A regular file without a byte of data: nobody's. */
 bool wppi_media_is_blank(int fd);
 
-/* A backend over the file of @fd, probed. */
-int wppi_media_backend(const struct wpp_conf *conf, int fd, uint32_t flags, struct wpp_backend **be,
-		       struct wpp_medium *m, struct wpp_media_error *err);
+/* The file that stands for the medium, malloc()ed. */
+int wppi_media_locate(const struct wpp_conf *conf, char **path, struct wpp_media_error *err);
+
+/* A backend over the file of @fd, probed. @name: what messages call it. */
+int wppi_media_backend(const struct wpp_conf *conf, int fd, const char *name, uint32_t flags,
+		       struct wpp_backend **be, struct wpp_medium *m, struct wpp_media_error *err);
 
 /* Where is the label of which store? WPP_EFORMAT: none of ours. */
 int wppi_media_find_store(struct wpp_backend *be, const struct wpp_medium *m,

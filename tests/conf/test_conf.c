@@ -164,6 +164,8 @@ static void mistakes_are_refused_with_their_line(void **state)
 		{ "[wpp]\ngeometry = fi\n", 2, "wrong value", "fit thesis" },
 		{ "[wpp]\nfiles = strict|warn\n", 2, "wrong value", "strict warn" },
 		{ "[wpp]\npath = here\n", 2, "wrong value", "begins with /" },
+		{ "[wpp]\npath = 0000:00:05\n", 2, "wrong value", "PCI address" },
+		{ "[wpp]\npath = 0000:00:05.01\n", 2, "wrong value", "PCI address" },
 		{ "[wpp]\nsize = 1G\nsize = 2G\n", 3, "second time", "once" },
 		{ "[pmem]\nspeed = 9\n", 2, "unknown key speed in section [pmem]",
 		  "access, threads" },

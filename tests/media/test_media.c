@@ -346,6 +346,18 @@ static void what_is_no_file_is_refused(void **state)
 	must_fail(0, WPP_EINVAL, "neither a file nor a device");
 }
 
+static void a_device_is_no_file(void **state)
+{
+	struct wpp_media *media;
+
+	(void)state;
+	set("wpp", "path", "0000:00:05.0");
+	assert_int_equal(wpp_media_open(conf, WPP_MEDIA_CREATE, &media, &err), WPP_EINVAL);
+	assert_non_null(strstr(err.text, "0000:00:05.0"));
+	assert_int_equal(wpp_media_create(conf, WPP_MEDIA_FORCE, NULL, NULL, &err), WPP_EINVAL);
+	assert_non_null(strstr(err.text, "wants a file"));
+}
+
 static void a_link_stays_a_link(void **state)
 {
 	char target[4096];
@@ -379,6 +391,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(a_full_disk_is_said, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_thesis_map_needs_room, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_no_file_is_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_device_is_no_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_link_stays_a_link, setup, teardown),
 	};
 

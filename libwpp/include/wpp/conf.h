@@ -26,7 +26,7 @@ struct wpp_media_error {
 /* How the text of a value is read; in brackets what wpp_conf_number() gives. */
 enum wpp_conf_kind {
 	WPP_CONF_TEXT = 0,    /* anything (0) */
-	WPP_CONF_PATH = 1,    /* absolute, or ~/ for the home directory (0) */
+	WPP_CONF_PATH = 1,    /* absolute, ~/ for the home directory, or a PCI address (0) */
 	WPP_CONF_NUMBER = 2,  /* decimal within min .. max (the number) */
 	WPP_CONF_SIZE = 3,    /* decimal with K, M, G or T, powers of 1024; or "auto" (bytes; 0) */
 	WPP_CONF_CHOICE = 4,  /* one of choices (its index) */

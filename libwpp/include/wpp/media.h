@@ -98,6 +98,10 @@ WPP_API const struct wpp_diag *wpp_media_diag(const struct wpp_media *media);
  *           @size 0: choose. @path is an empty file that the caller made and locked.
  * @open:    open @path; *@out has its ops set and is not probed yet. @flags: WPP_MEDIA_RDONLY.
  * @how:     optional; see wpp_media_how(); after probe().
+ * @locate:  optional; when "path" is not the file itself: writes the file that stands for the
+ *           medium, which is locked and which @open gets, or says why there is none.
+ * @blank:   optional, for media that are not made: is there nothing on it that could be lost? Then
+ *           wpp_media_create() needs no WPP_MEDIA_FORCE. After probe().
  */
 struct wpp_backend_type {
 	const char *name;
@@ -109,6 +113,9 @@ struct wpp_backend_type {
 	int (*open)(const struct wpp_conf *conf, const char *path, uint32_t flags,
 		    struct wpp_backend **out, struct wpp_media_error *err);
 	const char *(*how)(const struct wpp_backend *be);
+	int (*locate)(const struct wpp_conf *conf, char *file, size_t size,
+		      struct wpp_media_error *err);
+	bool (*blank)(struct wpp_backend *be, const struct wpp_medium *m);
 };
 
 /** wpp_backend_type_at() - the @index-th kind that this library was built with; NULL at the end */
