@@ -8,7 +8,7 @@
 
 #include <wpp/backend.h>
 
-#define WPPI_MOVES_MAX 64
+#define WPPI_MOVES_MAX 256 /* 1 MiB in flight even when each page is a move */
 
 struct wppi_moves;
 

@@ -9,12 +9,16 @@
 
 #define PUT_MAX 65536u
 
-/* One call's pages: @page NULL: 0, 1, 2 ...; @len: bytes at @data, the last page may be short. */
+/*
+ * One call's pages: @page NULL: 0, 1, 2 ...; @at NULL: @data has them all in a row, @len bytes, the
+ * last one may be short.
+ */
 struct batch {
 	struct wpp_writer *w;
 	uint32_t space;
 	uint32_t nr;
 	const uint64_t *page;
+	const void *const *at;
 	const uint8_t *data;
 	uint64_t len;
 	uint32_t place; /* in place on a byte-addressable medium; 0: to be written */
@@ -180,7 +184,7 @@ static int move_copy(const struct batch *b, const uint8_t *data, uint32_t len, u
 static int move_page(const struct batch *b, uint32_t i, uint32_t place, uint32_t *crc)
 {
 	struct wpp_store *st = b->w->st;
-	const uint8_t *data = b->data + (size_t)i * WPP_PAGE_SIZE;
+	const uint8_t *data = b->at ? b->at[i] : b->data + (size_t)i * WPP_PAGE_SIZE;
 	uint64_t left = b->len - (uint64_t)i * WPP_PAGE_SIZE;
 
 	if (left < WPP_PAGE_SIZE)
@@ -296,14 +300,19 @@ static bool pages_ok(const uint64_t *page, uint32_t nr)
 	return page[nr - 1] < WPP_PAGE_INDEX_MAX;
 }
 
+static bool put_ok(uint32_t space, const uint64_t *page, uint32_t nr)
+{
+	return space >= WPP_SPACE_FIRST && space <= WPP_SPACE_MAX && nr && nr <= PUT_MAX &&
+	       pages_ok(page, nr);
+}
+
 int wpp_writer_put(struct wpp_writer *w, uint32_t space, const uint64_t *page, uint32_t nr,
 		   const void *data)
 {
 	struct batch b = { .w = w, .space = space, .nr = nr, .page = page, .data = data };
 	int err;
 
-	if (space < WPP_SPACE_FIRST || space > WPP_SPACE_MAX || !nr || nr > PUT_MAX ||
-	    (uintptr_t)data & (w->st->medium.buf_align - 1) || !pages_ok(page, nr))
+	if (!put_ok(space, page, nr) || (uintptr_t)data & (w->st->medium.buf_align - 1))
 		return WPP_EINVAL;
 	b.len = (uint64_t)nr << WPP_PAGE_SHIFT;
 	err = find_direct(&b);
@@ -312,6 +321,20 @@ int wpp_writer_put(struct wpp_writer *w, uint32_t space, const uint64_t *page, u
 	if (!err && b.place)
 		shrink_direct(w, &b);
 	return err;
+}
+
+int wpp_writer_put_pages(struct wpp_writer *w, uint32_t space, const uint64_t *page, uint32_t nr,
+			 const void *const *data)
+{
+	struct batch b = { .w = w, .space = space, .nr = nr, .page = page, .at = data };
+
+	if (!put_ok(space, page, nr))
+		return WPP_EINVAL;
+	for (uint32_t i = 0; i < nr; i++)
+		if ((uintptr_t)data[i] & (w->st->medium.buf_align - 1))
+			return WPP_EINVAL;
+	b.len = (uint64_t)nr << WPP_PAGE_SHIFT;
+	return put(&b);
 }
 
 static void drop_direct(struct wpp_writer *w)

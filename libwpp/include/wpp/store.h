@@ -208,6 +208,19 @@ WPP_API WPP_MUST_CHECK int wpp_writer_put(struct wpp_writer *w, uint32_t space,
 					  const uint64_t *page, uint32_t nr, const void *data);
 
 /**
+ * wpp_writer_put_pages() - as wpp_writer_put(), for pages that lie anywhere in memory
+ * @data: in, [nr]: address of each page, aligned to the medium's buf_align; the array itself is not
+ *        kept. Not inside what wpp_writer_direct() gave.
+ *
+ * Pages with neighbouring addresses go out in one move; the others lie side by side on the medium
+ * all the same, so that a backend can gather them.
+ * Return: as wpp_writer_put().
+ */
+WPP_API WPP_MUST_CHECK int wpp_writer_put_pages(struct wpp_writer *w, uint32_t space,
+						const uint64_t *page, uint32_t nr,
+						const void *const *data);
+
+/**
  * wpp_writer_direct() - free places of a byte-addressable medium to fill in place
  * @want: pages wanted, >= 1.
  * @got:  out: contiguous pages at the address returned, <= @want.

@@ -441,6 +441,48 @@ static void scattered_pages_are_gathered(void **state)
 	bed_free(bed);
 }
 
+#define NR_ANYWHERE 600u
+
+/* Pages from all over memory, three of four of them alone, cost moves but no places of their own.
+ */
+static void pages_from_anywhere(void **state)
+{
+	struct bed *bed = bed_new(8 * MIB, 16, 0);
+	const void *data[NR_ANYWHERE];
+	uint64_t page[NR_ANYWHERE];
+	uint64_t writes = bed->ram->writes;
+	struct wpp_writer *w;
+	struct wpp_reader *r;
+	struct wpp_run run;
+
+	(void)state;
+	for (uint32_t i = 0; i < NR_ANYWHERE; i++) {
+		uint32_t at = i < 8 ? i : i * 577 % NR_ANYWHERE; /* 577 is prime: a permutation */
+
+		page[i] = i < 300 ? i : 100000 + 3ull * i;
+		data[i] = bed->buf + (i < 8 ? NR_ANYWHERE + at : at) * 4096;
+		fill(bed->buf + (i < 8 ? NR_ANYWHERE + at : at) * 4096, i);
+	}
+	assert_int_equal(wpp_writer_begin(bed->st, "a", 0, &w), 0);
+	data[7] = (const uint8_t *)data[7] + 1;
+	assert_int_equal(wpp_writer_put_pages(w, 2, page, NR_ANYWHERE, data), WPP_EINVAL);
+	data[7] = (const uint8_t *)data[7] - 1;
+	assert_int_equal(wpp_writer_put_pages(w, 1, page, NR_ANYWHERE, data), WPP_EINVAL);
+	assert_int_equal(wpp_writer_put_pages(w, 2, page, 0, data), WPP_EINVAL);
+	assert_int_equal(wpp_writer_put_pages(w, 2, page, NR_ANYWHERE, data), 0);
+	memset(data, 0, sizeof(data)); /* the array is not kept */
+	assert_int_equal(wpp_writer_settle(w), 0);
+	assert_true(bed->ram->writes - writes == NR_ANYWHERE - 7);
+	assert_int_equal(wpp_writer_commit(w, 0, NULL), 0);
+	assert_int_equal(wpp_reader_open(bed->st, "a", 0, &r, NULL), 0);
+	assert_int_equal(wpp_reader_next(r, 2, 0, NR_ANYWHERE, &run), 0);
+	assert_int_equal(run.nr, 300); /* neighbours on the medium */
+	wpp_reader_close(r);
+	for (uint32_t i = 0; i < NR_ANYWHERE; i++)
+		assert_page(bed, "a", 0, page[i], i);
+	bed_free(bed);
+}
+
 static void reader_refuses_a_run_that_is_not_there(void **state)
 {
 	struct bed *bed = bed_new(MIB, 1, 0);
@@ -567,6 +609,7 @@ int main(void)
 		cmocka_unit_test(reader_outlives_its_release),
 		cmocka_unit_test(nine_readers_are_one_too_many),
 		cmocka_unit_test(scattered_pages_are_gathered),
+		cmocka_unit_test(pages_from_anywhere),
 		cmocka_unit_test(reader_refuses_a_run_that_is_not_there),
 		cmocka_unit_test(read_only_store_writes_nothing),
 		cmocka_unit_test(dropped_newest_wakes_nothing),
