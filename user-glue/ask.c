@@ -213,26 +213,30 @@ static int set_mask(pid_t tid, uint64_t mask)
 
 /* ---- Steps ---- */
 
-/* To the next stop, of a mark or a system call. A SIGSTOP is put off to the end. */
+/*
+ * To the next stop, of a mark or a system call. A SIGSTOP is taken, but does not hold the thread
+ * before we are done.
+ */
 static int step(struct capture *c, pid_t tid, int mark)
 {
 	int request = mark ? PTRACE_CONT : PTRACE_SYSCALL;
 	int expected = mark ? mark : SYSCALL_STOP;
-	int status, err;
+	int status, err, sig = 0;
 
 	for (;;) {
-		if (ptrace(request, tid, NULL, NULL))
+		if (ptrace(request, tid, NULL, (void *)(intptr_t)sig))
 			return -errno;
 		err = wppi_stop_wait(tid, &status);
 		if (err)
 			return err;
+		sig = 0;
 		if (status >> 16)
 			continue;
 		if (WSTOPSIG(status) == expected)
 			return 0;
 		if (WSTOPSIG(status) != SIGSTOP)
 			return -EFAULT;
-		c->stop_again = true;
+		sig = c->stop_signal = SIGSTOP;
 	}
 }
 

@@ -82,7 +82,6 @@ struct capture {
 	struct copier *copier;
 	uint32_t mm_space; /* page space of the address space: WPP_SPACE_FIRST */
 	int stop_signal;   /* it is stopped by this signal (group stop), or 0 */
-	bool stop_again;   /* a SIGSTOP came while it was asked: to be sent again */
 	uint64_t blob;	   /* ask_blob.S in the process, or 0 */
 	int mark;	   /* signal of its marks, or 0: stop at each call */
 	/* What a class keeps between its calls: one pointer each, allocated and freed by the class.

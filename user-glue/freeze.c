@@ -39,14 +39,33 @@ void wppi_urgency_raise(void)
 
 /* ---- Waiting ---- */
 
-/* Looks for a stop. 0: stopped; 1: not yet; -ESRCH: gone. */
+/* A dead thread of somebody else's child stays a zombie until its tracer has looked. */
+static void reap(pid_t tid, int options)
+{
+	siginfo_t info;
+
+	while (waitid(P_PID, (id_t)tid, &info, WEXITED | __WALL | options) < 0 && errno == EINTR)
+		;
+}
+
+/*
+ * Looks for a stop. 0: stopped; 1: not yet; -ESRCH: gone. It looks without taking (WNOWAIT): the
+ * kernel delivers the signal that a thread was stopped by when we die before we have let it go on.
+ */
 static int look(pid_t tid, int *status, int options)
 {
-	pid_t got = waitpid(tid, status, __WALL | options);
+	siginfo_t info = { 0 };
 
-	if (got == tid)
-		return WIFSTOPPED(*status) ? 0 : -ESRCH;
-	return got < 0 && errno != EINTR ? -ESRCH : 1;
+	if (waitid(P_PID, (id_t)tid, &info, WSTOPPED | WEXITED | WNOWAIT | __WALL | options))
+		return errno == EINTR ? 1 : -ESRCH;
+	if (!info.si_pid)
+		return 1;
+	if (info.si_code != CLD_TRAPPED && info.si_code != CLD_STOPPED) {
+		reap(tid, WNOHANG);
+		return -ESRCH;
+	}
+	*status = info.si_status << 8 | 0x7f; /* as waitpid() tells a stop */
+	return 0;
 }
 
 /* Most stops take microseconds: looking is cheaper than being put to sleep and woken. */
@@ -271,19 +290,7 @@ void wppi_thaw(struct capture *c)
 		return;
 	for (size_t i = 0; i < c->nr_threads; i++)
 		thaw_thread(c->threads[i].tid);
-	if (c->stop_again)
-		syscall(SYS_pidfd_send_signal, c->pidfd, SIGSTOP, NULL, 0);
-	c->stop_again = false;
 	count_frozen(c);
-}
-
-/* A dead thread of somebody else's child stays a zombie until its tracer has looked. */
-static void reap(pid_t tid, int options)
-{
-	siginfo_t info;
-
-	while (waitid(P_PID, (id_t)tid, &info, WEXITED | __WALL | options) < 0 && errno == EINTR)
-		;
 }
 
 static bool is_our_child(pid_t pid)

@@ -33,14 +33,45 @@
 #define STEPS_MAX  5000
 #define PATIENCE   2000 /* ms */
 
+static struct shared {
+	volatile unsigned long progress[NR_THREADS];
+	volatile unsigned long sent, received; /* signals */
+	volatile bool stopped;		       /* it was sent a SIGSTOP */
+	volatile int harmed;		       /* line */
+} * shared;
+
 /* ---- The tracer's countdown ---- */
 
 static int steps_left = -1; /* -1: lives for ever */
+static int stop_before;	    /* the process is sent a SIGSTOP at this many steps before the end */
+static pid_t process;
+static bool send_signals;
 
 static void count_down(void)
 {
+	if (steps_left > 0 && steps_left == stop_before) {
+		shared->stopped = true;
+		kill(process, SIGSTOP);
+	}
 	if (steps_left > 0 && --steps_left == 0)
 		raise(SIGKILL);
+}
+
+/* A seized thread takes a signal before it is asked to stop. */
+static void send_signal(pid_t tid)
+{
+	char path[64], text[256] = "";
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", tid);
+	shared->sent++;
+	syscall(SYS_tgkill, process, tid, SIGRTMIN);
+	while (!strstr(text, ") t ")) {
+		int fd = open(path, O_RDONLY);
+
+		if (read(fd, text, sizeof(text) - 1) <= 0)
+			break;
+		close(fd);
+	}
 }
 
 long ptrace(enum __ptrace_request request, ...)
@@ -54,8 +85,13 @@ long ptrace(enum __ptrace_request request, ...)
 	addr = va_arg(ap, void *);
 	data = va_arg(ap, void *);
 	va_end(ap);
+	long ret;
+
 	count_down();
-	return syscall(SYS_ptrace, request, pid, addr, data);
+	ret = syscall(SYS_ptrace, request, pid, addr, data);
+	if (send_signals && request == PTRACE_SEIZE && pid == process)
+		send_signal(pid);
+	return ret;
 }
 
 ssize_t pwrite(int fd, const void *buf, size_t len, off_t off)
@@ -72,12 +108,6 @@ ssize_t process_vm_writev(pid_t pid, const struct iovec *mine, unsigned long nr_
 }
 
 /* ---- The process ---- */
-
-struct shared {
-	volatile unsigned long progress[NR_THREADS];
-	volatile int harmed; /* line */
-};
-static struct shared *shared;
 
 #define HARMED_UNLESS(cond)                        \
 	do {                                       \
@@ -157,10 +187,30 @@ static void ignore(int sig)
 	(void)sig;
 }
 
-static void run_process(bool catch_all)
+static void receive(int sig)
 {
+	(void)sig;
+	shared->received++;
+}
+
+/* Only the thread that makes no calls takes the signals that are counted. */
+static void start_threads(void)
+{
+	sigset_t set;
 	pthread_t t;
 
+	sigemptyset(&set);
+	sigaddset(&set, SIGRTMIN);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGRTMIN, receive);
+	if (pthread_create(&t, NULL, wait_for_events, NULL) ||
+	    pthread_create(&t, NULL, change_masks, NULL))
+		_exit(1);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
+static void run_process(bool catch_all)
+{
 	prctl(PR_SET_PDEATHSIG, SIGKILL); /* when a check fails, nothing is left spinning */
 	close_range(0, ~0u, 0);		  /* pipes to others would be refused */
 	for (int fd = 0; fd < 3; fd++) {
@@ -171,9 +221,7 @@ static void run_process(bool catch_all)
 		if (sig != SIGCONT) /* what the test sends must not end its sleeps */
 			signal(sig, ignore);
 	}
-	if (pthread_create(&t, NULL, wait_for_events, NULL) ||
-	    pthread_create(&t, NULL, change_masks, NULL))
-		_exit(1);
+	start_threads();
 	count_in_registers(NULL);
 }
 
@@ -207,6 +255,7 @@ static bool persist_and_die(struct image *im, pid_t target, int step)
 
 	if (!pid) {
 		steps_left = step;
+		process = target;
 		_exit(image_persist(im, target, false) ? 1 : 0);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -301,6 +350,71 @@ static void unharmed_too_when_it_catches_all_and_the_next_is_quick(void **state)
 	die_and_persist_again(true, 11);
 }
 
+/* One that a dying tracer held in its hands is delivered. */
+static void no_signal_is_lost(void **state)
+{
+	struct image im = { 0 };
+	pid_t pid = start_process(&im, false);
+	int step = 1;
+
+	(void)state;
+	send_signals = true;
+	for (; step < 30; step++) {
+		assert_true(persist_and_die(&im, pid, step));
+		assert_unharmed(pid, step);
+		if (shared->received != shared->sent)
+			fail_msg("died at step %d: a signal was lost", step);
+	}
+	send_signals = false;
+	assert_true(shared->sent > 10);
+	end_process(&im, pid);
+}
+
+static void await_stop(pid_t pid, int step)
+{
+	struct timespec nap = { .tv_nsec = 1000000 };
+	int status = 0, waited = 0;
+
+	while (waitpid(pid, &status, WUNTRACED | WNOHANG) == 0 && waited++ < PATIENCE)
+		nanosleep(&nap, NULL);
+	if (!WIFSTOPPED(status))
+		fail_msg("died at step %d: the SIGSTOP was lost", step);
+}
+
+static void persist_and_stop(struct image *im, pid_t pid, int step, bool dies)
+{
+	shared->stopped = false;
+	assert_int_equal(persist_and_die(im, pid, step), dies);
+	if (shared->stopped)
+		await_stop(pid, step);
+	kill(pid, SIGCONT);
+	assert_unharmed(pid, step);
+}
+
+/* It is sent while threads are asked, and the tracer dies a little later, or lives. */
+static void no_stop_is_lost(void **state)
+{
+	struct image im = { 0 };
+	pid_t pid = start_process(&im, false);
+	int steps = 50;
+
+	(void)state;
+	while (persist_and_die(&im, pid, steps + 10))
+		steps += 10;
+	for (stop_before = 1; stop_before < 8; stop_before++) {
+		for (int step = stop_before; step <= steps; step += 5)
+			persist_and_stop(&im, pid, step, true);
+	}
+	for (int at = 30; at < steps; at += 7) {
+		image_remove(&im); /* stopped or not is a difference between generations */
+		image_create(&im);
+		stop_before = STEPS_MAX - at;
+		persist_and_stop(&im, pid, STEPS_MAX, false);
+	}
+	stop_before = 0;
+	end_process(&im, pid);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -308,6 +422,8 @@ int main(void)
 		cmocka_unit_test(unharmed_too_when_it_catches_all_signals),
 		cmocka_unit_test(unharmed_when_the_next_tracer_is_quick),
 		cmocka_unit_test(unharmed_too_when_it_catches_all_and_the_next_is_quick),
+		cmocka_unit_test(no_signal_is_lost),
+		cmocka_unit_test(no_stop_is_lost),
 	};
 
 #ifdef __SANITIZE_ADDRESS__
