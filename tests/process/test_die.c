@@ -26,6 +26,8 @@
 #include <cmocka.h>
 
 #include <wpp/error.h>
+#include <wpp/media.h>
+#include <wpp/store.h>
 
 #include "image.h"
 
@@ -46,6 +48,7 @@ static int steps_left = -1; /* -1: lives for ever */
 static int stop_before;	    /* the process is sent a SIGSTOP at this many steps before the end */
 static pid_t process;
 static bool send_signals;
+static bool killing;
 
 static void count_down(void)
 {
@@ -87,23 +90,34 @@ long ptrace(enum __ptrace_request request, ...)
 	va_end(ap);
 	long ret;
 
-	count_down();
+	if (!killing)
+		count_down();
 	ret = syscall(SYS_ptrace, request, pid, addr, data);
 	if (send_signals && request == PTRACE_SEIZE && pid == process)
 		send_signal(pid);
 	return ret;
 }
 
+/* The process was sent SIGKILL, and its threads are waited for. */
+int waitid(idtype_t type, id_t id, siginfo_t *info, int options)
+{
+	if (killing && !(options & WSTOPPED))
+		count_down();
+	return (int)syscall(SYS_waitid, type, id, info, options, NULL);
+}
+
 ssize_t pwrite(int fd, const void *buf, size_t len, off_t off)
 {
-	count_down();
+	if (!killing)
+		count_down();
 	return syscall(SYS_pwrite64, fd, buf, len, off);
 }
 
 ssize_t process_vm_writev(pid_t pid, const struct iovec *mine, unsigned long nr_mine,
 			  const struct iovec *theirs, unsigned long nr_theirs, unsigned long flags)
 {
-	count_down();
+	if (!killing)
+		count_down();
 	return syscall(SYS_process_vm_writev, pid, mine, nr_mine, theirs, nr_theirs, flags);
 }
 
@@ -256,7 +270,7 @@ static bool persist_and_die(struct image *im, pid_t target, int step)
 	if (!pid) {
 		steps_left = step;
 		process = target;
-		_exit(image_persist(im, target, false) ? 1 : 0);
+		_exit(image_persist(im, target, killing) ? 1 : 0);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
@@ -415,6 +429,39 @@ static void no_stop_is_lost(void **state)
 	end_process(&im, pid);
 }
 
+static void assert_saved(struct image *im)
+{
+	struct wpp_media *media = image_open(im, WPP_MEDIA_RDONLY);
+	struct wpp_generation gen;
+	uint32_t pos = 0;
+
+	assert_int_equal(wpp_store_list(wpp_media_store(media), &pos, &gen), 0);
+	wpp_media_close(media);
+}
+
+/* The last that it did was to kill the process: that is durable, and all threads of it end. */
+static void gone_when_the_tracer_dies_after_the_kill(void **state)
+{
+	struct image im = { 0 };
+	bool died = true;
+	int status, step;
+
+	(void)state;
+	killing = true;
+	for (step = 1; died; step++) {
+		pid_t pid = start_process(&im, false);
+
+		died = persist_and_die(&im, pid, step);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFSIGNALED(status));
+		assert_saved(&im);
+		image_remove(&im);
+		munmap(shared, 4096);
+	}
+	killing = false;
+	assert_in_range(step, NR_THREADS + 1, STEPS_MAX);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -424,6 +471,7 @@ int main(void)
 		cmocka_unit_test(unharmed_too_when_it_catches_all_and_the_next_is_quick),
 		cmocka_unit_test(no_signal_is_lost),
 		cmocka_unit_test(no_stop_is_lost),
+		cmocka_unit_test(gone_when_the_tracer_dies_after_the_kill),
 	};
 
 #ifdef __SANITIZE_ADDRESS__
