@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""The media of a machine: a file on the host, and the device that the machine sees."""
+import images
+
+
+class Medium:
+    board, memory, argv = [], [], []
+
+    def __init__(self, lab, name, mib=256):
+        self.file = lab.dir / f"{name}.img"
+        self.mib = mib
+        images.make_file(self.file, mib)
+
+
+class Nvdimm(Medium):
+    """/dev/pmem0 after modprobe nfit nd_pmem."""
+    board = ["nvdimm=on"]
+    memory = ["slots=2", "maxmem=4G"]
+
+    def __init__(self, lab, mib=256):
+        super().__init__(lab, "nvdimm", mib)
+        self.argv = ["-object", f"memory-backend-file,id=nv,share=on,mem-path={self.file},size={mib}M", "-device",
+                     "nvdimm,memdev=nv"]
+
+
+class VirtioPmem(Medium):
+    """/dev/pmem0 after modprobe virtio_pmem nd_pmem."""
+    memory = ["slots=2", "maxmem=4G"]
+
+    def __init__(self, lab, mib=256):
+        super().__init__(lab, "virtio-pmem", mib)
+        self.argv = ["-object", f"memory-backend-file,id=vp,share=on,mem-path={self.file},size={mib}M", "-device",
+                     "virtio-pmem-pci,memdev=vp"]
+
+
+class Nvme(Medium):
+    """/dev/nvme0n1 after modprobe nvme."""
+
+    def __init__(self, lab, mib=256, block=512):
+        super().__init__(lab, "nvme", mib)
+        self.argv = ["-drive", f"file={self.file},if=none,id=nvme,format=raw", "-device",
+                     f"nvme,drive=nvme,serial=wpp,logical_block_size={block},physical_block_size={block}"]
