@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include "device.h"
 #include "media_priv.h"
 #include "registry.h"
 
@@ -14,7 +15,8 @@
 #define MAX_SPACES 1024u
 
 struct wpp_media {
-	int fd; /* holds the lock */
+	int fd;	   /* holds the lock */
+	int claim; /* keeps mounts away from a block device; -1: none */
 	const struct wpp_backend_type *type;
 	struct wpp_backend *be;
 	struct wpp_medium medium;
@@ -100,8 +102,8 @@ static int explain(int code, const char *path, const struct wpp_diag *diag,
 	case WPP_EFORMAT:
 		return wppi_fail(err, code,
 				 "%s: not a medium of wpp, or of an unknown version; nothing was "
-				 "changed. Set another path in [wpp] of wpp.conf, or overwrite it "
-				 "with wpp format --force",
+				 "changed. Set another path in [wpp] of wpp.conf, or make it one "
+				 "with wpp format",
 				 path);
 	case WPP_ECORRUPT:
 		return wppi_fail(err, code, "%s: damaged: %s at byte %llu", path,
@@ -142,14 +144,17 @@ static int open_store(struct wpp_media *media, const struct wpp_conf *conf, uint
 static int open_locked(struct wpp_media *media, const struct wpp_conf *conf, uint32_t flags,
 		       bool *blank, struct wpp_media_error *err)
 {
-	int code;
+	int code = 0;
 
 	*blank = wppi_media_is_blank(media->fd);
 	if (*blank)
 		return wppi_fail(err, WPP_EFORMAT, "%s: an empty file, not a medium yet",
 				 media->path);
-	code = wppi_media_backend(conf, media->fd, media->path, flags, &media->be, &media->medium,
-				  err);
+	if (!(flags & WPP_MEDIA_RDONLY))
+		code = wppi_device_claim(media->fd, media->path, &media->claim, err);
+	if (!code)
+		code = wppi_media_backend(conf, media->fd, media->path, flags, &media->be,
+					  &media->medium, err);
 	if (code)
 		return code;
 	code = open_store(media, conf, flags);
@@ -166,7 +171,7 @@ static int open_existing(const struct wpp_conf *conf, uint32_t flags, struct wpp
 	*blank = false;
 	if (!media)
 		return wppi_fail(err, WPP_ENOMEM, "out of memory");
-	media->fd = -1;
+	media->fd = media->claim = -1;
 	media->type = type_of(conf);
 	code = wppi_media_locate(conf, &media->path, err);
 	if (!code)
@@ -213,6 +218,8 @@ void wpp_media_close(struct wpp_media *media)
 		munmap(media->workspace, media->workspace_len);
 	if (media->be && media->be->ops->close)
 		media->be->ops->close(media->be);
+	if (media->claim >= 0)
+		close(media->claim);
 	if (media->fd >= 0)
 		close(media->fd);
 	free(media->path);

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "device.h"
 #include "media_priv.h"
 #include "registry.h"
 
@@ -162,6 +163,35 @@ static int make_file(const struct job *job, bool replace)
 	return code;
 }
 
+static int foreign(const struct job *job, const char *what)
+{
+	return wppi_fail(
+		job->err, WPP_EFORMAT,
+		"%s: holds %s; nothing was changed. Set another path in [wpp] of wpp.conf, or "
+		"overwrite it with wpp format --force",
+		job->path, what);
+}
+
+/* A device without a byte in sight may be taken; a file that was not made by us may not. */
+static int look_for_others(const struct job *job, int fd)
+{
+	char name[WPPI_DEVICE_NAME_MAX], what[128] = "";
+	bool blank = false, is_device;
+	struct stat st;
+	int code = 0;
+
+	if (fstat(fd, &st))
+		return failed(job, "can't be looked at", job->path, errno);
+	is_device = wppi_device_name(&st, name);
+	if (is_device || S_ISREG(st.st_mode))
+		code = wppi_device_content(fd, what, sizeof(what), &blank);
+	if (code)
+		return wppi_fail(job->err, code, "%s: can't be read", job->path);
+	if (what[0])
+		return foreign(job, what);
+	return blank && is_device ? 0 : foreign(job, "something else");
+}
+
 /* What is in @fd? 0: nothing; WPP_EEXIST: a store of ours; WPP_EFORMAT: something else. */
 static int look(const struct job *job, int fd)
 {
@@ -182,11 +212,8 @@ static int look(const struct job *job, int fd)
 		return wppi_fail(job->err, WPP_EEXIST, "%s: is a medium of wpp already", job->path);
 	if (code == WPP_EIO)
 		return wppi_fail(job->err, code, "%s: can't be read", job->path);
-	return wppi_fail(job->err, WPP_EFORMAT,
-			 "%s: holds something else or a damaged medium; nothing was changed. Set "
-			 "another path in [wpp] of wpp.conf, or overwrite it with wpp format "
-			 "--force",
-			 job->path);
+	return code == WPP_ECORRUPT ? foreign(job, "a damaged medium of wpp")
+				    : look_for_others(job, fd);
 }
 
 static int make_over(const struct job *job, int fd)
@@ -201,6 +228,18 @@ static int make_over(const struct job *job, int fd)
 	if (code)
 		return code;
 	return S_ISREG(st.st_mode) && job->type->create ? make_file(job, true) : format(job, fd);
+}
+
+/* A device that is in use is nobody's to format, by force or without. */
+static int make_claimed(const struct job *job, int fd)
+{
+	int claim, code = wppi_device_claim(fd, job->path, &claim, job->err);
+
+	if (!code)
+		code = make_over(job, fd);
+	if (claim >= 0)
+		close(claim);
+	return code;
 }
 
 static int run(struct job *job)
@@ -230,7 +269,7 @@ static int run(struct job *job)
 	code = wppi_media_lock(job->path, job->path, job->flags & WPP_MEDIA_WAIT, &fd, job->err);
 	if (code)
 		return code;
-	code = make_over(job, fd);
+	code = make_claimed(job, fd);
 	close(fd);
 	return code;
 }

@@ -6,6 +6,7 @@
 
 static const struct wpp_backend_type *const types[] = {
 	&wppi_pmem_type,
+	&wppi_nvme_type,
 };
 
 const struct wpp_backend_type *wpp_backend_type_at(size_t index)

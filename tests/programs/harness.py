@@ -124,7 +124,8 @@ class Wpp:
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="wpp-test-", dir=where))
         self.command = os.environ.get("WPP", "wpp")
         conf = self.dir / "wpp.conf"
-        conf.write_text(f"[wpp]\nbackend = pmem\npath = {self.dir}/medium.wpp\nsize = {size}\nfiles = {files}\n")
+        self.backend = os.environ.get("WPP_TEST_BACKEND", "pmem")
+        conf.write_text(f"[wpp]\nbackend = {self.backend}\npath = {self.dir}/medium.wpp\nsize = {size}\nfiles = {files}\n")
         self.env = dict(os.environ, WPP_CONF=str(conf), WPP_RUN_DIR=str(self.dir / "run"))
         self.pids = set()
         self.starters = []
