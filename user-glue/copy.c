@@ -19,8 +19,8 @@
 #include "ring.h"
 
 #define BATCH_PAGES  1024u /* 4 MiB a move, 1024 vectors a call */
-#define BATCH_LEN    ((size_t)BATCH_PAGES * WPP_PAGE_SIZE)
 #define RING	     16u
+#define ROOM_STEP    512u		 /* pages: a huge page */
 #define WINDOW_PAGES (16u * BATCH_PAGES) /* on the medium, when it is byte-addressable */
 #define THREAD_PAGES (2u * BATCH_PAGES)	 /* fewer are copied before a thread is up */
 
@@ -67,7 +67,9 @@ struct copier {
 	uint32_t window_left; /* pages */
 
 	struct batch *ring;
-	unsigned int head, tail; /* next to put, next to name; modulo RING */
+	unsigned int nr;	 /* batches in the ring */
+	size_t room;		 /* pages of the buffers */
+	unsigned int head, tail; /* next to put, next to name; modulo nr */
 
 	pthread_t thread;
 	bool has_thread;
@@ -136,8 +138,8 @@ static int fill(const struct copier *cp, const struct batch *b)
 static struct batch *find_named(struct copier *cp)
 {
 	for (unsigned int i = cp->head; i != cp->tail; i++) {
-		if (cp->ring[i % RING].state == NAMED)
-			return &cp->ring[i % RING];
+		if (cp->ring[i % cp->nr].state == NAMED)
+			return &cp->ring[i % cp->nr];
 	}
 	return NULL;
 }
@@ -174,6 +176,33 @@ static void *fill_batches(void *arg)
 
 /* ---- Naming ---- */
 
+/* No more than the process has to be saved, as far as can be told: small ones are quick. */
+static size_t pages_wanted(pid_t pid)
+{
+	size_t resident, shared, most = RING * (size_t)BATCH_PAGES, pages;
+	char text[256];
+
+	if (wppi_proc_read(pid, "statm", text, sizeof(text)) < 0 ||
+	    sscanf(text, "%*u %zu %zu", &resident, &shared) != 2 || shared > resident)
+		return most;
+	pages = (resident - shared) / ROOM_STEP * ROOM_STEP + ROOM_STEP;
+	return pages < most ? pages : most;
+}
+
+/* Memory that the kernel has to find and clear first is better asked for now than in the freeze. */
+static int open_buffers(struct copier *cp)
+{
+	int err;
+
+	cp->room = pages_wanted(cp->pid);
+	cp->nr = (unsigned int)((cp->room + BATCH_PAGES - 1) / BATCH_PAGES);
+	cp->head = cp->tail = 0;
+	err = wppi_ring_get(&cp->buffers, cp->st, cp->room * WPP_PAGE_SIZE);
+	for (size_t i = 0; !err && i < cp->room; i++)
+		*(volatile uint8_t *)(cp->buffers.mem + i * WPP_PAGE_SIZE) = 0;
+	return err;
+}
+
 /*
  * Fresh room, when the old is used up and no batch lies in it: a window on the medium, which can't
  * be changed before all of it is put, or our buffers.
@@ -189,18 +218,21 @@ static int open_room(struct copier *cp)
 	if (cp->window)
 		return 0;
 	cp->window_left = 0;
-	return wppi_ring_get(&cp->buffers, cp->st, RING * BATCH_LEN);
+	return open_buffers(cp);
 }
 
 /* Pages that fit into the next batch; its place in b->to. */
 static uint32_t room_for(struct copier *cp, struct batch *b)
 {
+	size_t first;
+
 	if (!cp->buffers.mem) {
 		b->to = cp->window;
 		return cp->window_left < BATCH_PAGES ? cp->window_left : BATCH_PAGES;
 	}
-	b->to = cp->buffers.mem + (size_t)(b - cp->ring) * BATCH_LEN;
-	return BATCH_PAGES;
+	first = (size_t)(b - cp->ring) * BATCH_PAGES;
+	b->to = cp->buffers.mem + first * WPP_PAGE_SIZE;
+	return cp->room - first < BATCH_PAGES ? (uint32_t)(cp->room - first) : BATCH_PAGES;
 }
 
 static void name_pages(struct batch *b, struct source *s, uint32_t room)
@@ -237,8 +269,8 @@ static void publish(struct copier *cp, struct batch *b)
 /* As many batches as there is room for now. */
 static int name_batches(struct copier *cp, struct source *s)
 {
-	while (s->run < s->runs->nr && cp->tail - cp->head < RING) {
-		struct batch *b = &cp->ring[cp->tail % RING];
+	while (s->run < s->runs->nr && cp->tail - cp->head < cp->nr) {
+		struct batch *b = &cp->ring[cp->tail % cp->nr];
 		int err = open_room(cp);
 		uint32_t room;
 
@@ -264,7 +296,7 @@ static int name_batches(struct copier *cp, struct source *s)
 /* The oldest batch is filled afterwards; until then we fill too. */
 static void await_oldest(struct copier *cp)
 {
-	struct batch *oldest = &cp->ring[cp->head % RING], *b;
+	struct batch *oldest = &cp->ring[cp->head % cp->nr], *b;
 
 	pthread_mutex_lock(&cp->lock);
 	while (oldest->state != FILLED) {
@@ -279,7 +311,7 @@ static void await_oldest(struct copier *cp)
 
 static int put_oldest(struct copier *cp)
 {
-	struct batch *b = &cp->ring[cp->head % RING];
+	struct batch *b = &cp->ring[cp->head % cp->nr];
 	int err;
 
 	await_oldest(cp);
@@ -300,7 +332,7 @@ static int put_oldest(struct copier *cp)
 /* The next buffer is not free: waits for the writer, while the other thread fills what is named. */
 static int settle(struct copier *cp)
 {
-	struct batch *b = &cp->ring[cp->tail % RING];
+	struct batch *b = &cp->ring[cp->tail % cp->nr];
 	int err = wpp_writer_settle_to(cp->w, b->mark);
 
 	pthread_mutex_lock(&cp->lock);
@@ -312,8 +344,8 @@ static int settle(struct copier *cp)
 /* Half of the ring is kept back for the other thread to fill during the wait. */
 static bool must_settle(const struct copier *cp, const struct source *s)
 {
-	return s->run < s->runs->nr && cp->tail - cp->head <= RING / 2 &&
-	       cp->ring[cp->tail % RING].state == LENT;
+	return s->run < s->runs->nr && cp->tail - cp->head <= cp->nr / 2 &&
+	       cp->ring[cp->tail % cp->nr].state == LENT;
 }
 
 static int copy_source(struct copier *cp, struct source *s)
@@ -400,25 +432,9 @@ int wppi_pages_copy(struct capture *c, uint64_t *nr_pages)
 	return err;
 }
 
-/* Memory that the kernel has to find and clear first is better asked for now than in the freeze. */
-static void touch_buffers(struct copier *cp, pid_t pid)
-{
-	char text[256];
-	size_t pages = 0, i;
-
-	if (!cp->buffers.mem || wppi_proc_read(pid, "statm", text, sizeof(text)) < 0 ||
-	    sscanf(text, "%*u %zu", &pages) != 1)
-		return;
-	if (pages > RING * (size_t)BATCH_PAGES)
-		pages = RING * (size_t)BATCH_PAGES;
-	for (i = 0; i < pages; i++)
-		*(volatile uint8_t *)(cp->buffers.mem + i * WPP_PAGE_SIZE) = 0;
-}
-
 int wppi_copy_prepare(struct capture *c, struct wpp_store *st, struct wpp_writer *w)
 {
 	struct copier *cp = calloc(1, sizeof(*cp));
-	int err;
 
 	if (!cp)
 		return WPP_ENOMEM;
@@ -430,11 +446,9 @@ int wppi_copy_prepare(struct capture *c, struct wpp_store *st, struct wpp_writer
 	pthread_mutex_init(&cp->lock, NULL);
 	pthread_cond_init(&cp->named, NULL);
 	pthread_cond_init(&cp->filled, NULL);
+	cp->nr = RING;
 	cp->ring = calloc(RING, sizeof(struct batch));
-	err = cp->ring ? open_room(cp) : WPP_ENOMEM;
-	if (!err)
-		touch_buffers(cp, c->pid);
-	return err;
+	return cp->ring ? open_room(cp) : WPP_ENOMEM;
 }
 
 void wppi_copy_free(struct capture *c)
