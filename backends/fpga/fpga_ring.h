@@ -14,7 +14,7 @@
 #include <wpp/types.h>
 #include "fpga_regs.h"
 
-#define FPGA_NO_BUS	UINT64_MAX
+#define FPGA_NO_BUS	(~(uint64_t)0)
 #define FPGA_TIMEOUT_NS 5000000000ull /* thesis 5.2.4 */
 
 /**
@@ -25,8 +25,8 @@
  * @now_ns:     a clock that does not go back.
  * @relax:      between two polls of a bounded wait.
  * @to_bus:     bus address of @buf, or FPGA_NO_BUS; *@contig: how many bytes from there on are
- *              contiguous on the bus, a multiple of 64 or at least @len. May be NULL when all moves
- *              have WPP_IO_PHYS and emergency_write is not used.
+ *              contiguous on the bus, a multiple of 64 or at least @len. Runs inside
+ * emergency_write too: no sleep, no lock.
  * @bus_master: optional: switches Bus Master in the PCI command register. Without it a device
  *              that does not confirm its reset can't be kept from memory (ring->quiet).
  * @release:    optional: the last thing that close() of the backend does; may free the backend.
@@ -96,6 +96,7 @@ struct fpga_queue {
 	uint32_t reaped;
 	uint32_t rung;
 	uint32_t posted;
+	bool moved; /* since progress_ns */
 	uint64_t progress_ns;
 };
 
@@ -115,6 +116,7 @@ struct fpga_ring {
 	uint32_t error;
 	uint32_t error_index;
 	bool quiet;
+	bool ours; /* identified: its registers may be written */
 	uint64_t looked_ns;
 };
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""Prove that libwpp/core is freestanding: check.py TOP ARCH COMPILER
+"""Prove that libwpp/core and the FPGA driver are freestanding: check.py TOP ARCH COMPILER
 
-Compiles every core file without a libc, with the flags that a kernel or an SMM
+Compiles every file of theirs without a libc, with the flags that a kernel or an SMM
 handler would use, links them into one object and checks that it
   - needs nothing but mem{cpy,move,set,cmp} and the port's wpp_plat_*,
   - has no data that can be written,
@@ -38,14 +38,14 @@ def is_gcc(cc):
 
 
 def build(cc, arch, top, out):
-    core = top / "libwpp/core"
+    sources = [*(top / "libwpp/core").glob("*.c"), *(top / "backends/fpga").glob("fpga*.c")]
     flags = COMMON + ARCH[arch] + [f"-Wframe-larger-than={FRAME_MAX}", "-I", top / "libwpp/include",
                                    "-I", top / "libwpp/port", "-isystem",
                                    run([cc, "-print-file-name=include"]).strip()]
     if is_gcc(cc):
         flags += ["-fstack-usage", "-fcallgraph-info=su"]
     objects = []
-    for source in sorted(core.glob("*.c")):
+    for source in sorted(sources):
         objects.append(out / f"{source.stem}.o")
         run([cc, *flags, "-c", source, "-o", objects[-1]])
     run([cc, *ARCH[arch][:1], "-r", "-nostdlib", "-o", out / "core.elf", *objects])

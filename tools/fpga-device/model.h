@@ -10,7 +10,7 @@
 
 #include <wpp/types.h>
 
-#define FPGA_MODEL_NEVER UINT64_MAX
+#define FPGA_MODEL_NEVER (~(uint64_t)0)
 
 /**
  * struct fpga_model_knobs - what the device is like, and how it fails
