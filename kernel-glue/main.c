@@ -10,12 +10,16 @@
 
 static int __init wpp_init(void)
 {
-	pr_info("loaded, ABI %u\n", WPP_KO_ABI);
-	return 0;
+	int err = wppk_medium_init();
+
+	if (!err)
+		pr_info("loaded, ABI %u\n", WPP_KO_ABI);
+	return err;
 }
 
 static void __exit wpp_exit(void)
 {
+	wppk_medium_exit();
 }
 
 module_init(wpp_init);

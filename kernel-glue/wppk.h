@@ -137,6 +137,8 @@ int wppk_walk(const struct wppk_parked *parked, const struct wppk_walk *walk);
 
 /* ---- The medium and the store on it (medium.c, save.c, dma_*.c) --------------------------- */
 
+int wppk_medium_init(void);
+void wppk_medium_exit(void); /* detaches; disarmed before */
 int wppk_medium_attach(const struct wpp_ko_attach *how);
 int wppk_medium_detach(void);			  /* -EBUSY while armed */
 int wppk_medium_info(struct wpp_ko_medium *info); /* -ENODEV */
