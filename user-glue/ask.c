@@ -23,8 +23,6 @@
 #ifndef PTRACE_SETSIGMASK
 #define PTRACE_SETSIGMASK 0x420b
 #endif
-#define NR_RESTART	219
-#define SYSCALL_STOP	(SIGTRAP | 0x80)
 #define FLAG_OVERFLOW	0x800u
 #define FLAGS_SAVED	0xd5u	 /* what sahf loads */
 #define FLAGS_OF_TRACER 0x10100u /* single step, resume */
@@ -201,7 +199,7 @@ static void save_regs(struct ask_saved *s, const struct capture *c, const struct
 	if ((int64_t)r->orig_rax < 0 || error > -512 || error < -516 || error == -515)
 		return;
 	s->rip -= 2;
-	s->rax = error == -516 ? NR_RESTART : r->orig_rax;
+	s->rax = error == -ERESTART_RESTARTBLOCK ? SYS_restart_syscall : r->orig_rax;
 }
 
 static int set_mask(pid_t tid, uint64_t mask)

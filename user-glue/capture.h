@@ -18,7 +18,8 @@ struct thread {
 	uint8_t *xsave;
 	size_t xsave_len;
 	uint64_t sigmask;
-	int64_t syscall; /* number of the call it was blocked in, or -1 */
+	int64_t syscall;   /* number of the call it was blocked in, or -1 */
+	int64_t restarted; /* number of the call that restart_syscall() goes on with, or 0 */
 	int restart; /* 512, 513 or 514: how the kernel would restart that call; 0: not at all */
 	struct script asked; /* the calls it made for us, with their results */
 	char *status;	     /* wppi_thread_status() keeps it here */
@@ -103,6 +104,8 @@ int wppi_freeze(struct capture *c);
 void wppi_thaw(struct capture *c);
 /* Kills the stopped process and waits until it is gone; a child of ours is left for us to reap. */
 void wppi_kill(struct capture *c);
+/* The thread, stopped or running in a call, is stopped in the trap of PTRACE_INTERRUPT. */
+int wppi_interrupt(struct capture *c, pid_t tid);
 /* A stopped thread runs into the trap of PTRACE_INTERRUPT: nothing of the process is executed. */
 int wppi_trap(struct capture *c, pid_t tid);
 /* Waits for a stop of @tid, which executes nothing that blocks. 0; -ESRCH when it is gone. */
@@ -117,6 +120,23 @@ void wppi_urgency_raise(void);
 /* Registers of all stopped threads, into c->threads. */
 int wppi_threads_read(struct capture *c);
 uint64_t wppi_xcr0(const struct thread *t);
+
+/* The kernel's own error numbers for "restart this call". */
+#define ERESTARTSYS	      512
+#define ERESTARTNOINTR	      513
+#define ERESTARTNOHAND	      514
+#define ERESTART_RESTARTBLOCK 516
+
+/* How a stop at a system call shows, with PTRACE_O_TRACESYSGOOD. */
+#define SYSCALL_STOP (SIGTRAP | 0x80)
+
+/* ---- sleep.c ---- */
+
+/*
+ * Finds t->restarted of a stopped thread. The thread may get into its call for that, so t->live is
+ * read anew; nothing of the process is executed.
+ */
+int wppi_sleep_find(struct capture *c, struct thread *t);
 
 /* ---- ask.c ---- */
 

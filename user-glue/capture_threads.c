@@ -28,12 +28,6 @@
 #define XSAVE_XCR0_OFF 464 /* where the kernel puts XCR0 into the area for tracers */
 #define RSEQ_CS_OFF    8   /* struct rseq.rseq_cs */
 
-/* The kernel's own error numbers for "restart this call". */
-#define ERESTARTSYS	      512
-#define ERESTARTNOINTR	      513
-#define ERESTARTNOHAND	      514
-#define ERESTART_RESTARTBLOCK 516
-
 struct rseq_config {
 	uint64_t pointer;
 	uint32_t size, signature, flags, pad;
@@ -88,6 +82,8 @@ static void work_in_restart(struct thread *t)
 	t->regs = t->live;
 	t->syscall = (int64_t)t->live.orig_rax;
 	t->regs.orig_rax = (uint64_t)-1;
+	if (t->restarted)
+		t->syscall = t->restarted;
 	if (t->syscall < 0)
 		return;
 	if (error == -ERESTARTSYS || error == -ERESTARTNOINTR || error == -ERESTARTNOHAND)
@@ -161,6 +157,8 @@ static int read_thread(struct capture *c, struct thread *t)
 	if (iov.iov_len != sizeof(t->live))
 		return WPP_EREFUSED; /* a 32-bit thread; check() has said so */
 	err = wppi_ask_finish(c, t);
+	if (!err)
+		err = wppi_sleep_find(c, t);
 	if (err)
 		return err;
 	changed = abort_section(t);

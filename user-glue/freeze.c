@@ -140,6 +140,13 @@ static int wait_trapped(struct capture *c, pid_t tid)
 	}
 }
 
+int wppi_interrupt(struct capture *c, pid_t tid)
+{
+	if (ptrace(PTRACE_INTERRUPT, tid, NULL, NULL))
+		return -errno;
+	return wait_trapped(c, tid);
+}
+
 int wppi_trap(struct capture *c, pid_t tid)
 {
 	if (ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) || ptrace(PTRACE_CONT, tid, NULL, NULL))

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * A call with a relative timeout that was interrupted before (an earlier persist, SIGCONT, a
+ * debugger) goes on as restart_syscall(), which means something to this kernel only. An image needs
+ * the call that it was; the thread's arguments are still those of it.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "capture.h"
+
+#define RESTART_TIMEOUT_NS 2000000000ull
+#define NAP_NS		   5000
+#define ASLEEP_LOOKS	   100 /* asleep, but the kernel does not tell where */
+
+static const uint8_t syscall_insn[2] = { 0x0f, 0x05 };
+
+static bool is_restart(const struct thread *t)
+{
+	const struct user_regs_struct *r = &t->live;
+	uint8_t code[2];
+
+	if (r->orig_rax == SYS_restart_syscall)
+		return (int64_t)r->rax == -ERESTART_RESTARTBLOCK;
+	return (int64_t)r->orig_rax < 0 && r->rax == SYS_restart_syscall &&
+	       !wppi_memory_move(t->tid, r->rip, code, sizeof(code), false) &&
+	       !memcmp(code, syscall_insn, sizeof(code));
+}
+
+/* Into the call; anything else that stops it is left for wppi_interrupt() to handle. */
+static int enter_call(pid_t tid)
+{
+	int status, err;
+
+	do {
+		if (ptrace(PTRACE_SYSCALL, tid, NULL, NULL))
+			return -errno;
+		err = wppi_stop_wait(tid, &status);
+	} while (!err && status >> 16);
+	if (!err && WSTOPSIG(status) == SYSCALL_STOP && ptrace(PTRACE_SYSCALL, tid, NULL, NULL))
+		err = -errno;
+	return err;
+}
+
+static char state_of(const struct capture *c, pid_t tid)
+{
+	char name[64], text[2048];
+	const char *p;
+
+	snprintf(name, sizeof(name), "task/%d/stat", (int)tid);
+	if (wppi_proc_read(c->pid, name, text, sizeof(text)) < 0)
+		return 'X';
+	p = strrchr(text, ')');
+	return p && p[1] ? p[2] : 'X';
+}
+
+/* Where the thread sleeps in the kernel; "" when it does not or that is not known. */
+static void await_sleep(const struct capture *c, pid_t tid, char *wchan, size_t cap)
+{
+	uint64_t deadline = wppi_now_ns(CLOCK_MONOTONIC) + RESTART_TIMEOUT_NS;
+	struct timespec nap = { 0, NAP_NS };
+	char name[64], state;
+	int looks = 0;
+
+	snprintf(name, sizeof(name), "task/%d/wchan", (int)tid);
+	do {
+		nanosleep(&nap, NULL);
+		if (wppi_proc_read(c->pid, name, wchan, cap) < 0)
+			break;
+		state = state_of(c, tid);
+		looks += state == 'S';
+		if (state == 'S' && strcmp(wchan, "0") != 0)
+			return;
+	} while ((state == 'R' || state == 'S') && looks < ASLEEP_LOOKS &&
+		 wppi_now_ns(CLOCK_MONOTONIC) < deadline);
+	wchan[0] = '\0';
+}
+
+static bool is_time(pid_t tid, uint64_t addr)
+{
+	struct timespec t;
+
+	return !wppi_memory_move(tid, addr, &t, sizeof(t), false) && t.tv_sec >= 0 &&
+	       t.tv_nsec >= 0 && t.tv_nsec < 1000000000;
+}
+
+/* Four calls are restarted this way; the kernel does not name the place of those that only sleep.
+ */
+static int64_t call_of(struct capture *c, const struct thread *t, const char *wchan)
+{
+	if (strstr(wchan, "poll"))
+		return SYS_poll;
+	if (strstr(wchan, "futex"))
+		return SYS_futex;
+	if (wchan[0] && is_time(t->tid, t->live.rdi))
+		return SYS_nanosleep;
+	if (wchan[0] && is_time(t->tid, t->live.rdx))
+		return SYS_clock_nanosleep;
+	wppi_note(&c->notes, WPP_NOTE_INFO, "sleep",
+		  "the kernel does not tell what thread %d waits for; after a recreation that call "
+		  "ends with EINTR",
+		  (int)t->tid);
+	return SYS_restart_syscall;
+}
+
+int wppi_sleep_find(struct capture *c, struct thread *t)
+{
+	char wchan[128] = "";
+	int err;
+
+	if (!is_restart(t))
+		return 0;
+	err = enter_call(t->tid);
+	if (!err)
+		await_sleep(c, t->tid, wchan, sizeof(wchan));
+	if (!err)
+		err = wppi_interrupt(c, t->tid);
+	if (!err && ptrace(PTRACE_GETREGS, t->tid, NULL, &t->live))
+		err = -errno;
+	if (!err && is_restart(t))
+		t->restarted = call_of(c, t, wchan);
+	return err;
+}
