@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "programs"))
@@ -142,7 +141,8 @@ class Command(unittest.TestCase):
                                  stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.addCleanup(child.wait)
         self.addCleanup(os.killpg, child.pid, signal.SIGKILL)
-        time.sleep(0.2)
+        children = pathlib.Path(f"/proc/{child.pid}/task/{child.pid}/children")
+        wait_for("the child", children.read_text)
         done = self.wpp.call("persist", str(child.pid), ok=False)
         self.assertEqual(done.returncode, REFUSED)
         self.assertIn("children", [n["name"] for n in json.loads(done.stdout)["notes"]])

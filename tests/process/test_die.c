@@ -33,7 +33,7 @@
 
 #define NR_THREADS 3
 #define STEPS_MAX  5000
-#define PATIENCE   2000 /* ms */
+#define PATIENCE   30000 /* looks a millisecond apart */
 
 static struct shared {
 	volatile unsigned long progress[NR_THREADS];

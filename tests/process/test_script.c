@@ -68,9 +68,11 @@ static void target_stop(struct target *t)
 	assert_int_equal(wppi_script_map(t->pid, AREA_LEN, &t->area), 0);
 }
 
+/* It is prepared and counts when this returns. */
 static int start(struct target *t, void (*prepare)(void))
 {
 	int pipefd[2];
+	uint64_t n;
 
 	memset(t, 0, sizeof(*t));
 	assert_int_equal(pipe(pipefd), 0);
@@ -83,6 +85,7 @@ static int start(struct target *t, void (*prepare)(void))
 		child_main(pipefd[1]);
 	}
 	close(pipefd[1]);
+	assert_int_equal(read(pipefd[0], &n, sizeof(n)), sizeof(n));
 	return pipefd[0];
 }
 
@@ -196,7 +199,6 @@ static void test_stepped_keeps_sigtrap(void **state)
 	int fd = start(&t, ignore_trap);
 
 	(void)state;
-	usleep(20000);
 	target_stop(&t);
 	t.area.stepped = true;
 	hundred_calls(&t);
