@@ -19,7 +19,8 @@ enum {
 	CNS_NAMESPACE = 0x00,
 	CNS_CONTROLLER = 0x01,
 };
-#define TIMEOUT_MS 30000
+#define FORCE_UNIT_ACCESS (1u << 30)
+#define TIMEOUT_MS	  30000
 
 #ifndef IORING_URING_CMD_FIXED
 #define IORING_URING_CMD_FIXED (1u << 0)
@@ -46,6 +47,8 @@ void wppi_nvme_command(const struct wppi_nvme *nv, const struct wpp_io *io,
 	cmd->cdw10 = (uint32_t)lba;
 	cmd->cdw11 = (uint32_t)(lba >> 32);
 	cmd->cdw12 = io->len / nv->target.io_align - 1;
+	if (io->flags & WPP_IO_FUA)
+		cmd->cdw12 |= FORCE_UNIT_ACCESS;
 	if (buf_index >= 0) {
 		sqe->uring_cmd_flags = IORING_URING_CMD_FIXED;
 		sqe->buf_index = (uint16_t)buf_index;

@@ -127,7 +127,7 @@ void wppi_nvme_facts(const struct wppi_nvme_target *t, uint32_t depth, struct wp
 		.io_max = t->io_max,
 		.io_best = t->io_max < IO_BEST ? t->io_max : IO_BEST,
 		.queue_depth = depth,
-		.caps = WPP_CAP_POWERSAFE,
+		.caps = WPP_CAP_POWERSAFE | WPP_CAP_FUA,
 	};
 	if (!t->is_volatile)
 		m->caps |= WPP_CAP_DURABLE;
@@ -137,7 +137,7 @@ int wppi_nvme_check(const struct wppi_nvme *nv, const struct wpp_io *io)
 {
 	const struct wpp_medium *m = &nv->medium;
 
-	if (io->flags)
+	if (io->flags & ~(uint32_t)WPP_IO_FUA || (io->flags && io->op != WPP_IO_WRITE))
 		return WPP_EINVAL;
 	if (nv->target.rdonly && io->op != WPP_IO_READ)
 		return WPP_EROFS;

@@ -2,6 +2,7 @@
 /* Where the kernel forbids io_uring: one system call after the other. Slower, and as durable. */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/uio.h>
 #include <unistd.h>
 #include "nvme_priv.h"
 
@@ -21,10 +22,12 @@ static int move(int fd, const struct wpp_io *io)
 	char *buf = io->buf;
 	size_t left = io->len;
 	off_t off = (off_t)io->off;
+	int flags = io->flags & WPP_IO_FUA ? RWF_DSYNC : 0;
 
 	while (left) {
-		ssize_t n = io->op == WPP_IO_READ ? pread(fd, buf, left, off)
-						  : pwrite(fd, buf, left, off);
+		struct iovec iov = { buf, left };
+		ssize_t n = io->op == WPP_IO_READ ? preadv(fd, &iov, 1, off)
+						  : pwritev2(fd, &iov, 1, off, flags);
 
 		if (n < 0 && errno == EINTR)
 			continue;

@@ -42,6 +42,8 @@ static void prepare_file(const struct wpp_io *io, struct io_uring_sqe *sqe, int 
 		io_uring_prep_write_fixed(sqe, 0, buf, len, off, buf_index);
 	else
 		io_uring_prep_write(sqe, 0, buf, len, off);
+	if (io->flags & WPP_IO_FUA)
+		sqe->rw_flags = RWF_DSYNC;
 }
 
 /* In flight are never more than the ring has entries. */

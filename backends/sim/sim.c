@@ -46,7 +46,9 @@ static int check_move(const struct sim *s, const struct wpp_io *io)
 
 static int check_io(const struct sim *s, const struct wpp_io *io)
 {
-	if (io->flags & ~(uint32_t)WPP_IO_PHYS)
+	if (io->flags & ~(uint32_t)(WPP_IO_PHYS | WPP_IO_FUA))
+		return WPP_EINVAL;
+	if (io->flags & WPP_IO_FUA && (io->op != WPP_IO_WRITE || !(s->cfg.caps & WPP_CAP_FUA)))
 		return WPP_EINVAL;
 	if (io->flags & WPP_IO_PHYS && !(s->cfg.caps & WPP_CAP_PHYSICAL))
 		return WPP_EINVAL;
@@ -65,7 +67,7 @@ static struct unit *find_unit(struct sim *s, const struct wpp_io *io)
 	return NULL;
 }
 
-static int finish_write(struct sim *s, struct wpp_io *io)
+static int finish_plain(struct sim *s, struct wpp_io *io)
 {
 	struct unit *u = find_unit(s, io);
 	const uint8_t *data = s->pending.bytes + u->data;
@@ -85,16 +87,19 @@ static void make_durable(struct sim *s, const struct unit *u)
 	wppi_sim_touch(s, u->off, u->len);
 }
 
-/* All units that FLUSH number @flush covers leave the list, the others move up. */
-static int finish_flush(struct sim *s, uint64_t flush)
+typedef bool (*covers_fn)(const struct sim *s, const struct unit *u, const struct unit *last);
+
+/* All units up to @last that are covered leave the list for the medium, the others move up. */
+static void settle(struct sim *s, covers_fn covers, const struct unit *last)
 {
+	const struct unit until = *last;
 	struct unit_list *list = &s->pending;
 	size_t nr = 0, used = 0;
 
 	for (size_t i = 0; i < list->nr; i++) {
 		struct unit u = list->unit[i];
 
-		if (u.flush && u.flush <= flush) {
+		if (covers(s, &u, &until)) {
 			make_durable(s, &u);
 			continue;
 		}
@@ -105,7 +110,43 @@ static int finish_flush(struct sim *s, uint64_t flush)
 	}
 	list->nr = nr;
 	list->used = used;
+}
+
+static bool by_flush(const struct sim *s, const struct unit *u, const struct unit *last)
+{
+	(void)s;
+	return u->flush && u->flush <= last->flush;
+}
+
+static int finish_flush(struct sim *s, uint64_t flush)
+{
+	const struct unit last = { .flush = flush };
+
+	settle(s, by_flush, &last);
 	return 0;
+}
+
+/*
+ * A FUA write, and what can't come after it any more: an older write of the same place, and all
+ * older ones on a medium that keeps their order.
+ */
+static bool by_fua(const struct sim *s, const struct unit *u, const struct unit *last)
+{
+	bool meets = u->off < last->off + last->len && last->off < u->off + u->len;
+
+	if (u->io || u->data > last->data)
+		return false;
+	return u->data == last->data || meets || s->cfg.caps & WPP_CAP_ORDERED;
+}
+
+static int finish_write(struct sim *s, struct wpp_io *io)
+{
+	struct unit *u = find_unit(s, io);
+	int err = finish_plain(s, io);
+
+	if (!err && io->flags & WPP_IO_FUA)
+		settle(s, by_fua, u);
+	return err;
 }
 
 static void finish(struct sim *s, struct wpp_io *io)

@@ -245,9 +245,7 @@ static int write_generation(struct wpp_store *st)
 
 static int write_record(struct wpp_store *st, uint32_t slot)
 {
-	int err = wppi_moves_add(&st->moves, WPP_IO_WRITE, wppi_slot_place(st, slot), st->record);
-
-	return err ? err : wppi_moves_flush(&st->moves);
+	return wppi_moves_write_durable(&st->moves, wppi_slot_place(st, slot), st->record);
 }
 
 static void release_older(struct wpp_store *st, const struct wppi_gen *newest)

@@ -7,6 +7,7 @@ void wppi_moves_init(struct wppi_moves *set, struct wpp_backend *be, const struc
 {
 	set->be = be;
 	set->nr = nr;
+	set->fua = m->caps & WPP_CAP_FUA;
 	set->best = (m->io_best ? m->io_best : m->io_max) & ~(WPP_PAGE_SIZE - 1);
 	if (!set->best)
 		set->best = WPP_PAGE_SIZE;
@@ -239,4 +240,32 @@ int wppi_moves_flush(struct wppi_moves *set)
 	if (!err)
 		err = start(set, mv, WPP_IO_FLUSH, 0, NULL, 0);
 	return err ? err : wppi_moves_settle(set);
+}
+
+static int write_fua(struct wppi_moves *set, uint64_t off, void *block)
+{
+	struct wppi_move *mv;
+	int err = wppi_moves_settle(set);
+
+	if (!err)
+		err = take_move(set, &mv);
+	if (err)
+		return err;
+	mv->io = (struct wpp_io){ .op = WPP_IO_WRITE,
+				  .flags = WPP_IO_FUA,
+				  .len = WPP_PAGE_SIZE,
+				  .off = off,
+				  .buf = block };
+	err = submit(set, mv);
+	return err ? err : wppi_moves_settle(set);
+}
+
+int wppi_moves_write_durable(struct wppi_moves *set, uint32_t place, void *block)
+{
+	int err;
+
+	if (set->fua)
+		return write_fua(set, (uint64_t)place << WPP_PAGE_SHIFT, block);
+	err = wppi_moves_add(set, WPP_IO_WRITE, place, block);
+	return err ? err : wppi_moves_flush(set);
 }

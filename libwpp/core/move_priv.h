@@ -33,6 +33,7 @@ struct wppi_moves {
 	struct wppi_move *free;
 	uint32_t nr, best;
 	uint32_t in_flight;
+	bool fua;
 	uint64_t started; /* moves, ever */
 	int write_err;	  /* first failed write or flush: never cleared */
 	int read_err;	  /* first failed read since wppi_moves_settle_reads() */
@@ -72,5 +73,8 @@ int wppi_moves_settle_reads(struct wppi_moves *set);
 
 /* Settle, then FLUSH and wait. */
 int wppi_moves_flush(struct wppi_moves *set);
+
+/* Write one block, which is durable afterwards; nothing is said of those before. */
+int wppi_moves_write_durable(struct wppi_moves *set, uint32_t place, void *block);
 
 #endif

@@ -276,6 +276,33 @@ static void conformance_direct_is_the_medium(void **state)
 	assert_null(c->be->ops->direct(c->be, ~(uint64_t)0, 2));
 }
 
+/* A FUA write is one like others; where there is none, it is refused. */
+static void conformance_fua_writes(void **state)
+{
+	struct conformance *c = *state;
+	struct witness w = { .io = { .op = WPP_IO_WRITE,
+				     .flags = WPP_IO_FUA,
+				     .len = 4096,
+				     .off = 16384,
+				     .buf = c->a,
+				     .done = witness_done,
+				     .owner = &w } };
+
+	conformance_fill(c->a, 4096, 5);
+	if (!(c->m.caps & WPP_CAP_FUA)) {
+		assert_true(c->be->ops->submit(c->be, &w.io) < 0);
+		assert_int_equal(w.nr_done, 0);
+		return;
+	}
+	assert_int_equal(c->be->ops->submit(c->be, &w.io), 0);
+	witness_wait(c, &w);
+	assert_int_equal(w.err, 0);
+	assert_int_equal(wpp_io_run(c->be, WPP_IO_READ, 16384, c->b, 4096), 0);
+	assert_memory_equal(c->a, c->b, 4096);
+	w.io.op = WPP_IO_READ;
+	assert_true(c->be->ops->submit(c->be, &w.io) < 0);
+}
+
 /* What is lent serves like any other memory, and comes back as often as it is asked for. */
 static void conformance_lent_memory_moves(void **state)
 {
@@ -353,6 +380,7 @@ static void conformance_done_may_submit(void **state)
 		CONFORMANCE_TEST(queue_fills_and_drains, setup, teardown), \
 		CONFORMANCE_TEST(bad_moves_are_refused, setup, teardown),  \
 		CONFORMANCE_TEST(direct_is_the_medium, setup, teardown),   \
+		CONFORMANCE_TEST(fua_writes, setup, teardown),             \
 		CONFORMANCE_TEST(lent_memory_moves, setup, teardown),      \
 		CONFORMANCE_TEST(done_may_submit, setup, teardown)
 

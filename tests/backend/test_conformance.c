@@ -42,7 +42,7 @@ static int setup_sim(void **state, struct wpp_sim_cfg cfg)
 static int setup_disk(void **state)
 {
 	struct wpp_sim_cfg cfg = { .flags = WPP_SIM_DEFER,
-				   .caps = WPP_CAP_DURABLE | WPP_CAP_POWERSAFE,
+				   .caps = WPP_CAP_DURABLE | WPP_CAP_POWERSAFE | WPP_CAP_FUA,
 				   .io_align = 4096,
 				   .buf_align = 4096,
 				   .io_max = 1u << 20,

@@ -103,6 +103,73 @@ static void flush_holds(void **state)
 	be->ops->close(be);
 }
 
+static void keep_result(struct wpp_io *io, int err)
+{
+	*(int *)io->owner = err;
+}
+
+/* Done inside submit: not deferred. */
+static int put_fua(struct wpp_backend *be, uint64_t off, int fill)
+{
+	int result = 1;
+	struct wpp_io io = { .op = WPP_IO_WRITE,
+			     .flags = WPP_IO_FUA,
+			     .len = BLK,
+			     .off = off,
+			     .buf = buf,
+			     .done = keep_result,
+			     .owner = &result };
+
+	memset(buf, fill, BLK);
+	assert_int_equal(be->ops->submit(be, &io), 0);
+	return result;
+}
+
+/* A FUA write holds, alone; what it overtook in the same place is gone. */
+static void fua_holds_alone(void **state)
+{
+	struct wpp_backend *be = sim((struct wpp_sim_cfg){ .caps = WPP_CAP_FUA, .tear = 4096 });
+
+	(void)state;
+	assert_int_equal(put(be, 0, BLK, 1), 0);
+	assert_int_equal(put(be, BLK, BLK, 2), 0);
+	assert_int_equal(put_fua(be, BLK, 3), 0);
+	wpp_sim_cut(be);
+	assert_int_equal(wpp_sim_pending(be), 1);
+	assert_int_equal(wpp_sim_images(be), 2);
+	for (uint64_t i = 0; i < 2; i++) {
+		assert_int_equal(wpp_sim_boot(be, i), 0);
+		assert_int_equal(byte_at(be, 0), i);
+		assert_int_equal(byte_at(be, BLK), 3);
+	}
+	be->ops->close(be);
+}
+
+static void fua_keeps_an_order_that_is_kept(void **state)
+{
+	struct wpp_backend *be = sim((struct wpp_sim_cfg){ .caps = WPP_CAP_FUA | WPP_CAP_ORDERED });
+
+	(void)state;
+	assert_int_equal(put(be, 0, BLK, 1), 0);
+	assert_int_equal(put_fua(be, BLK, 3), 0);
+	wpp_sim_cut(be);
+	assert_int_equal(wpp_sim_pending(be), 0);
+	be->ops->close(be);
+}
+
+static void fua_in_flight_may_be_lost(void **state)
+{
+	struct wpp_backend *be = sim((struct wpp_sim_cfg){ .caps = WPP_CAP_FUA, .tear = 4096 });
+
+	(void)state;
+	wpp_sim_cut_at(be, 1);
+	assert_int_equal(put_fua(be, 0, 3), WPP_EIO);
+	assert_int_equal(wpp_sim_images(be), 2);
+	assert_int_equal(wpp_sim_boot(be, 0), 0);
+	assert_int_equal(byte_at(be, 0), 0);
+	be->ops->close(be);
+}
+
 static void cut_counts_writes_and_flushes(void **state)
 {
 	struct wpp_backend *be = sim((struct wpp_sim_cfg){ .tear = 4096 });
@@ -490,6 +557,9 @@ int main(void)
 		cmocka_unit_test(each_subset_appears),
 		cmocka_unit_test(ordered_loses_a_suffix_only),
 		cmocka_unit_test(flush_holds),
+		cmocka_unit_test(fua_holds_alone),
+		cmocka_unit_test(fua_keeps_an_order_that_is_kept),
+		cmocka_unit_test(fua_in_flight_may_be_lost),
 		cmocka_unit_test(cut_counts_writes_and_flushes),
 		cmocka_unit_test(boot_undoes_what_ran_since),
 		cmocka_unit_test(torn_at_each_granule),

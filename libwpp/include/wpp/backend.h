@@ -26,8 +26,9 @@ enum wpp_cap {
 	WPP_CAP_DIRECT = 1u << 3,    /* byte-addressable: direct() gives pointers into it */
 	WPP_CAP_PHYSICAL = 1u << 4,  /* takes WPP_IO_PHYS: buf is a bus address in pa */
 	WPP_CAP_DURABLE = 1u << 5,   /* outlives power (tmpfs and RAM do not) */
+	WPP_CAP_FUA = 1u << 6,	     /* takes WPP_IO_FUA */
 };
-#define WPP_CAP_ALL 0x3fu
+#define WPP_CAP_ALL 0x7fu
 
 /**
  * struct wpp_medium - what a medium is; filled by probe(), constant afterwards
@@ -60,6 +61,8 @@ enum wpp_io_op {
 
 enum wpp_io_flag {
 	WPP_IO_PHYS = 1u << 0, /* @pa counts instead of @buf; needs WPP_CAP_PHYSICAL */
+	WPP_IO_FUA = 1u << 1,  /* a WRITE that is durable at its done(0), it alone; needs
+				* WPP_CAP_FUA */
 };
 
 /**

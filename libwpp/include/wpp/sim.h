@@ -2,7 +2,7 @@
 /*
  * sim: a medium in RAM with a volatile cache, for tests of power cuts. Hosted.
  *
- * A write is pending until a FLUSH that covers it is done. When power fails,
+ * A write is pending until a FLUSH that covers it is done, or it itself with WPP_IO_FUA. When power fails,
  * each pending write is lost, applied or torn; what the capabilities rule out
  * does not happen (an ORDERED medium loses a suffix only, a write within
  * atomic_len is not torn, a POWERSAFE medium has no garbage). Each of these

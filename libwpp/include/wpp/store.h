@@ -260,6 +260,7 @@ WPP_API WPP_MUST_CHECK int wpp_writer_settle_to(struct wpp_writer *w, uint64_t m
 
 /**
  * wpp_writer_commit() - make the generation live: data, flush, commit record, flush (I2)
+ * A medium with WPP_CAP_FUA takes the record without the second flush.
  * @realtime_ns: the caller's clock, kept in the record; 0 if none.
  * @generation:  out, may be NULL.
  *
