@@ -41,9 +41,12 @@ class Machine:
         command += ["-icount", icount] if icount else []
         command = [str(a) for a in command]
         (self.sockets / "command").write_text(" ".join(command) + "\n")
+        passed = [int(n) for n in re.findall(r"\bfd=(\d+)", " ".join(command))]
         self.qemu = subprocess.Popen(command, cwd=self.sockets, stdin=subprocess.DEVNULL, preexec_fn=die_with_parent,
                                      stdout=open(self.sockets / "qemu.log", "w"), stderr=subprocess.STDOUT,
-                                     pass_fds=[int(n) for n in re.findall(r"\bfd=(\d+)", " ".join(command))])
+                                     pass_fds=passed)
+        for fd in passed:  # the other end has to see when QEMU ends
+            os.close(fd)
         self.control = self.connect("control")
         self.expect("READY")
 

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """The media of a machine: a file on the host, and the device that the machine sees."""
+import socket
+import subprocess
+
 import images
+from need import skip
 
 
 class Medium:
@@ -40,3 +44,26 @@ class Nvme(Medium):
         super().__init__(lab, "nvme", mib)
         self.argv = ["-drive", f"file={self.file},if=none,id=nvme,format=raw", "-device",
                      f"nvme,drive=nvme,serial=wpp,logical_block_size={block},physical_block_size={block}"]
+
+
+class Fpga(Medium):
+    """The FPGA of wpp-fpga-device at 0000:00:05.0; knobs: its options. A process for each boot, which ends when
+    QEMU does; device is the last one."""
+    board = ["memory-backend=ram"]
+
+    def __init__(self, lab, mib=256, knobs=(), ram="1G"):
+        super().__init__(lab, "fpga", mib)
+        self.program = lab.build / "tools/fpga-device/wpp-fpga-device"
+        if not self.program.exists():
+            skip("wpp-fpga-device was not built")
+        self.log = open(lab.dir / "fpga.log", "a")
+        self.knobs, self.ram, self.device = knobs, ram, None
+
+    @property
+    def argv(self):
+        ours, theirs = socket.socketpair()
+        with ours:
+            self.device = subprocess.Popen([self.program, "--verbose", "--medium", self.file, *self.knobs, "--fd",
+                                            str(ours.fileno())], pass_fds=[ours.fileno()], stderr=self.log)
+        return ["-object", f"memory-backend-memfd,id=ram,size={self.ram},share=on", "-device",
+                f"x-pci-proxy-dev,id=wpp,addr=0x5,fd={theirs.detach()}"]

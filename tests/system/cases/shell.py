@@ -4,7 +4,7 @@ import sys
 
 import media
 
-MEDIA = {"nvdimm": media.Nvdimm, "virtio-pmem": media.VirtioPmem, "nvme": media.Nvme}
+MEDIA = {"nvdimm": media.Nvdimm, "virtio-pmem": media.VirtioPmem, "nvme": media.Nvme, "fpga": media.Fpga}
 
 
 def run(lab, args):
