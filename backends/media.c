@@ -146,7 +146,7 @@ static int open_locked(struct wpp_media *media, const struct wpp_conf *conf, uin
 {
 	int code = 0;
 
-	*blank = wppi_media_is_blank(media->fd);
+	*blank = !media->type->locate && wppi_media_is_blank(media->fd);
 	if (*blank)
 		return wppi_fail(err, WPP_EFORMAT, "%s: an empty file, not a medium yet",
 				 media->path);
@@ -159,6 +159,11 @@ static int open_locked(struct wpp_media *media, const struct wpp_conf *conf, uin
 		return code;
 	code = open_store(media, conf, flags);
 	return code ? explain(code, media->path, &media->diag, err) : 0;
+}
+
+static uint32_t lock_flags(const struct wpp_backend_type *type, uint32_t flags)
+{
+	return type->exclusive ? flags & ~(uint32_t)(WPP_MEDIA_RDONLY | WPP_MEDIA_NOLOCK) : flags;
 }
 
 /* *@blank: nothing is there that could be lost. */
@@ -175,7 +180,8 @@ static int open_existing(const struct wpp_conf *conf, uint32_t flags, struct wpp
 	media->type = type_of(conf);
 	code = wppi_media_locate(conf, &media->path, err);
 	if (!code)
-		code = wppi_media_lock(media->path, media->path, flags, &media->fd, err);
+		code = wppi_media_lock(media->path, media->path, lock_flags(media->type, flags),
+				       &media->fd, err);
 	if (!code)
 		code = open_locked(media, conf, flags, blank, err);
 	*blank |= code == WPP_ENOENT;
@@ -254,6 +260,11 @@ const char *wpp_media_path(const struct wpp_media *media)
 const char *wpp_media_how(const struct wpp_media *media)
 {
 	return media->type->how ? media->type->how(media->be) : media->type->help;
+}
+
+const char *wpp_media_warning(const struct wpp_media *media)
+{
+	return media->type->warning ? media->type->warning(media->be) : NULL;
 }
 
 const struct wpp_diag *wpp_media_diag(const struct wpp_media *media)

@@ -212,6 +212,8 @@ static int look(const struct job *job, int fd)
 		return wppi_fail(job->err, WPP_EEXIST, "%s: is a medium of wpp already", job->path);
 	if (code == WPP_EIO)
 		return wppi_fail(job->err, code, "%s: can't be read", job->path);
+	if (code == WPP_EFORMAT && job->type->blank)
+		return foreign(job, "something else");
 	return code == WPP_ECORRUPT ? foreign(job, "a damaged medium of wpp")
 				    : look_for_others(job, fd);
 }
@@ -224,7 +226,7 @@ static int make_over(const struct job *job, int fd)
 
 	if (fstat(fd, &st))
 		return failed(job, "can't be looked at", job->path, errno);
-	code = force || wppi_media_is_blank(fd) ? 0 : look(job, fd);
+	code = force || (!job->type->locate && wppi_media_is_blank(fd)) ? 0 : look(job, fd);
 	if (code)
 		return code;
 	return S_ISREG(st.st_mode) && job->type->create ? make_file(job, true) : format(job, fd);

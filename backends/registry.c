@@ -7,6 +7,7 @@
 static const struct wpp_backend_type *const types[] = {
 	&wppi_pmem_type,
 	&wppi_nvme_type,
+	&wppi_fpga_type,
 };
 
 const struct wpp_backend_type *wpp_backend_type_at(size_t index)

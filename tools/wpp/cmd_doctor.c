@@ -140,14 +140,13 @@ static void check_recreate(struct examination *ex)
 
 static void check_medium(struct examination *ex, struct tool *t)
 {
-	const char *path = wpp_conf_text(t->conf, "wpp", "path");
 	struct wpp_media_error err;
 	struct wpp_media *media;
 	struct wpp_usage use;
 	char used[16], total[16];
 
 	found(ex, "config", GOOD, "%s: backend %s, path %s", wpp_conf_source(t->conf),
-	      wpp_conf_text(t->conf, "wpp", "backend"), path);
+	      wpp_conf_text(t->conf, "wpp", "backend"), medium_name(t));
 	if (wpp_media_open(t->conf, WPP_MEDIA_RDONLY | WPP_MEDIA_NOLOCK, &media, &err) != 0) {
 		found(ex, "medium", err.code == WPP_ENOENT ? LIMITED : MISSING, "%s%s", err.text,
 		      err.code == WPP_ENOENT
@@ -164,6 +163,8 @@ static void check_medium(struct examination *ex, struct tool *t)
 	else
 		found(ex, "durable", LIMITED, "%s: it is lost when power fails",
 		      wpp_media_how(media));
+	if (wpp_media_warning(media))
+		found(ex, "reach", LIMITED, "%s", wpp_media_warning(media));
 	wpp_media_close(media);
 }
 

@@ -161,7 +161,7 @@ int cmd_format(struct tool *t, int argc, char **argv)
 	code = conf_load(t);
 	if (code)
 		return code;
-	talk_begin(&talk, t, "format", wpp_conf_text(t->conf, "wpp", "path"));
+	talk_begin(&talk, t, "format", medium_name(t));
 	err = wpp_media_create(t->conf, flags, talk.report.progress ? on_format_progress : NULL,
 			       &talk, &why);
 	json_decref(talk_end(&talk));
@@ -170,6 +170,6 @@ int cmd_format(struct tool *t, int argc, char **argv)
 			 err == WPP_EEXIST ? "; wpp format --force empties it" : "");
 		return exit_code_of(err);
 	}
-	say(t, "wpp: %s: an empty store", wpp_conf_text(t->conf, "wpp", "path"));
+	say(t, "wpp: %s: an empty store", medium_name(t));
 	return EXIT_DONE;
 }

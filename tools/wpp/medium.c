@@ -16,6 +16,17 @@ int conf_load(struct tool *t)
 	return EXIT_USAGE;
 }
 
+const char *medium_name(const struct tool *t)
+{
+	const struct wpp_backend_type *type =
+		wpp_backend_type_find(wpp_conf_text(t->conf, "wpp", "backend"));
+
+	/* The default path is that of a file. */
+	if (type->locate && !wpp_conf_is_set(t->conf, "wpp", "path"))
+		return type->name;
+	return wpp_conf_text(t->conf, "wpp", "path");
+}
+
 int medium_open(struct tool *t, uint32_t flags, struct wpp_media **out)
 {
 	struct wpp_media_error err;
@@ -25,8 +36,11 @@ int medium_open(struct tool *t, uint32_t flags, struct wpp_media **out)
 	code = conf_load(t);
 	if (code)
 		return code;
-	if (wpp_media_open(t->conf, flags, out, &err) == 0)
+	if (wpp_media_open(t->conf, flags, out, &err) == 0) {
+		if (wpp_media_warning(*out))
+			complain("%s", wpp_media_warning(*out));
 		return 0;
+	}
 	complain("%s", err.text);
 	return exit_code_of(err.code);
 }

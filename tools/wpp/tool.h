@@ -110,6 +110,8 @@ uint64_t process_start_time(pid_t pid); /* 0: no such process */
 
 /* ---- medium.c: configuration and store; both complain themselves and return an exit code ---- */
 int conf_load(struct tool *t);
+/* What messages call the configured medium. */
+const char *medium_name(const struct tool *t);
 /* @flags: of wpp_media_open(); loads the configuration first. */
 int medium_open(struct tool *t, uint32_t flags, struct wpp_media **out);
 /* The newest generation of an image, or generation @number when it is not 0. */

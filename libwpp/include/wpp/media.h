@@ -83,6 +83,9 @@ WPP_API const char *wpp_media_path(const struct wpp_media *media);
 /** wpp_media_how() - how the backend reaches the medium, for `wpp doctor`: a static phrase */
 WPP_API const char *wpp_media_how(const struct wpp_media *media);
 
+/** wpp_media_warning() - what its owner should know before using it: a static text, or NULL */
+WPP_API const char *wpp_media_warning(const struct wpp_media *media);
+
 /** wpp_media_diag() - the first damage met while opening, or NULL */
 WPP_API const struct wpp_diag *wpp_media_diag(const struct wpp_media *media);
 
@@ -98,6 +101,8 @@ WPP_API const struct wpp_diag *wpp_media_diag(const struct wpp_media *media);
  *           @size 0: choose. @path is an empty file that the caller made and locked.
  * @open:    open @path; *@out has its ops set and is not probed yet. @flags: WPP_MEDIA_RDONLY.
  * @how:     optional; see wpp_media_how(); after probe().
+ * @exclusive: one process at a time, readers too: WPP_MEDIA_RDONLY and _NOLOCK lock as a writer.
+ * @warning: optional; see wpp_media_warning(); after probe().
  * @locate:  optional; when "path" is not the file itself: writes the file that stands for the
  *           medium, which is locked and which @open gets, or says why there is none.
  * @blank:   optional, for media that are not made: is there nothing on it that could be lost? Then
@@ -113,6 +118,8 @@ struct wpp_backend_type {
 	int (*open)(const struct wpp_conf *conf, const char *path, uint32_t flags,
 		    struct wpp_backend **out, struct wpp_media_error *err);
 	const char *(*how)(const struct wpp_backend *be);
+	bool exclusive;
+	const char *(*warning)(const struct wpp_backend *be);
 	int (*locate)(const struct wpp_conf *conf, char *file, size_t size,
 		      struct wpp_media_error *err);
 	bool (*blank)(struct wpp_backend *be, const struct wpp_medium *m);
