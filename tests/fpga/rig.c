@@ -123,6 +123,13 @@ bool rig_unusable_are_untouched(const struct rig *rig)
 
 /* ---- The driver's world ------------------------------------------------------------------- */
 
+static bool is_enabled(const struct rig *rig)
+{
+	uint64_t status = fpga_model_read(rig->m, FPGA_STATUS, 4);
+
+	return !(status & FPGA_STATUS_MUST_BE_ZERO) && status & FPGA_STATUS_ENABLED;
+}
+
 void rig_tick(struct rig *rig)
 {
 	uint32_t max = rig->cfg.step_max;
@@ -131,11 +138,12 @@ void rig_tick(struct rig *rig)
 	if (rig->frozen || rig_random(rig) % 100 < rig->cfg.late)
 		return;
 	fpga_model_step(rig->m, rig->now_ns, max ? 1 + (uint32_t)(rig_random(rig) % max) : 0);
+	if (!is_enabled(rig))
+		return;
 	for (int i = 0; i < FPGA_QUEUES; i++) {
-		uint32_t at = queue_reg(i, FPGA_CONSUMER);
+		uint64_t at = queue_reg(i, FPGA_CONSUMER);
 
-		if (fpga_model_read(rig->m, queue_reg(i, FPGA_SLOTS), 4) == rig->mem[i].nr_slots)
-			check_slots(rig, i, (uint32_t)fpga_model_read(rig->m, at, 4));
+		check_slots(rig, i, (uint32_t)fpga_model_read(rig->m, at, 4));
 	}
 }
 
@@ -153,12 +161,10 @@ static uint32_t rig_read32(void *ctx, uint32_t reg)
 static void rig_write32(void *ctx, uint32_t reg, uint32_t val)
 {
 	struct rig *rig = ctx;
-	uint64_t status = fpga_model_read(rig->m, FPGA_STATUS, 4);
-
 	for (int i = 0; i < FPGA_QUEUES; i++) {
 		if (reg != queue_reg(i, FPGA_PRODUCER))
 			continue;
-		if (status & FPGA_STATUS_ENABLED)
+		if (is_enabled(rig))
 			note_doorbell(rig, i, val);
 		else
 			rig->rung[i] = rig->seen[i] = val;
