@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * PCI devices that the administrator gave to wpp: two drivers without a table
- * of ids, which take a device only when its driver_override names them. So no
- * disk is ever taken from Linux because the module was loaded.
+ * PCI devices that wpp may use. An NVMe controller is taken only when its
+ * driver_override names our driver, which has no table of ids: no disk is ever
+ * taken from Linux because the module was loaded. The FPGA is nobody else's.
  */
 #include <linux/io.h>
 #include <linux/ktime.h>
@@ -12,6 +12,7 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 
+#include "fpga_regs.h"
 #include "media.h"
 
 struct given {
@@ -46,6 +47,11 @@ static int probe_nvme(struct pci_dev *pdev, const struct pci_device_id *id)
 	return give(pdev, WPP_KO_NVME);
 }
 
+static int probe_fpga(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	return give(pdev, WPP_KO_FPGA);
+}
+
 static void take_back(struct pci_dev *pdev)
 {
 	struct given *g = pci_get_drvdata(pdev);
@@ -60,6 +66,19 @@ static void take_back(struct pci_dev *pdev)
 static struct pci_driver nvme_driver = {
 	.name = "wpp-nvme",
 	.probe = probe_nvme,
+	.remove = take_back,
+	.shutdown = wppk_medium_unplug,
+};
+
+static const struct pci_device_id fpga_ids[] = { { PCI_DEVICE_SUB(FPGA_PCI_VENDOR, FPGA_PCI_DEVICE,
+								  FPGA_PCI_SUBVENDOR,
+								  FPGA_PCI_SUBDEVICE) },
+						 {} };
+
+static struct pci_driver fpga_driver = {
+	.name = "wpp-fpga",
+	.id_table = fpga_ids,
+	.probe = probe_fpga,
 	.remove = take_back,
 	.shutdown = wppk_medium_unplug,
 };
@@ -79,12 +98,20 @@ struct pci_dev *wppk_bus_find(enum wpp_ko_kind kind, const char *address)
 
 int wppk_bus_init(void)
 {
-	return pci_register_driver(&nvme_driver);
+	int err = pci_register_driver(&fpga_driver);
+
+	if (err)
+		return err;
+	err = pci_register_driver(&nvme_driver);
+	if (err)
+		pci_unregister_driver(&fpga_driver);
+	return err;
 }
 
 void wppk_bus_exit(void)
 {
 	pci_unregister_driver(&nvme_driver);
+	pci_unregister_driver(&fpga_driver);
 }
 
 /* ---- Registers ----------------------------------------------------------------------------- */

@@ -21,14 +21,15 @@ static void release(void *ctx)
 
 	if (p->nv.fault)
 		pci_warn(p->pci.pdev, "the controller %s\n", wppk_nvme_fault_text(p->nv.fault));
-	dma_free_coherent(&p->pci.pdev->dev, sizeof(*p->shared), p->shared, p->bus);
+	if (p->shared)
+		dma_free_coherent(&p->pci.pdev->dev, sizeof(*p->shared), p->shared, p->bus);
 	wppk_pci_close(&p->pci);
 	kfree(p);
 }
 
 static int make(struct pci_nvme *p, const struct wpp_ko_attach *how)
 {
-	struct nvme_env env = {
+	const struct nvme_env env = {
 		.ctx = p,
 		.read32 = wppk_pci_read32,
 		.write32 = wppk_pci_write32,
@@ -57,23 +58,20 @@ int wppk_nvme_open(struct pci_dev *pdev, const struct wpp_ko_attach *how, struct
 	if (!p)
 		return -ENOMEM;
 	err = wppk_pci_open(&p->pci, pdev);
-	if (err)
-		goto free;
+	if (err) {
+		kfree(p);
+		return err;
+	}
 	err = make(p, how);
-	if (err)
-		goto close;
+	if (err) {
+		release(p);
+		return err;
+	}
 	be = &p->nv.be;
 	err = wppk_errno(be->ops->probe(be, m));
 	if (!err)
 		err = wppk_dma_open(&pdev->dev, be, m, out);
 	if (err)
 		be->ops->close(be); /* frees all */
-	return err;
-close:
-	if (p->shared)
-		dma_free_coherent(&pdev->dev, sizeof(*p->shared), p->shared, p->bus);
-	wppk_pci_close(&p->pci);
-free:
-	kfree(p);
 	return err;
 }

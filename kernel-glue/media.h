@@ -42,6 +42,8 @@ void wppk_dma_unplug(struct wpp_backend *be);
 
 int wppk_nvme_open(struct pci_dev *pdev, const struct wpp_ko_attach *how, struct wpp_medium *m,
 		   struct wpp_backend **out);
+int wppk_fpga_open(struct pci_dev *pdev, const struct wpp_ko_attach *how, struct wpp_medium *m,
+		   struct wpp_backend **out);
 int wppk_memory_open(const struct wpp_ko_attach *how, struct wpp_medium *m,
 		     struct wpp_backend **out);
 

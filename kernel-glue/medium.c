@@ -35,14 +35,17 @@ static struct semaphore turn = __SEMAPHORE_INITIALIZER(turn, 1);
 
 /* ---- Attach -------------------------------------------------------------------------------- */
 
-static int open_pci(const struct wpp_ko_attach *how)
+typedef int (*open_pci_fn)(struct pci_dev *pdev, const struct wpp_ko_attach *how,
+			   struct wpp_medium *m, struct wpp_backend **out);
+
+static int open_pci(const struct wpp_ko_attach *how, open_pci_fn open)
 {
 	struct pci_dev *pdev = wppk_bus_find(how->kind, how->address);
 	int err;
 
 	if (!pdev)
 		return -ENXIO;
-	err = wppk_nvme_open(pdev, how, &med.m, &med.be);
+	err = open(pdev, how, &med.m, &med.be);
 	if (err)
 		pci_dev_put(pdev);
 	else
@@ -53,8 +56,10 @@ static int open_pci(const struct wpp_ko_attach *how)
 static int open_kind(const struct wpp_ko_attach *how)
 {
 	switch (how->kind) {
+	case WPP_KO_FPGA:
+		return open_pci(how, wppk_fpga_open);
 	case WPP_KO_NVME:
-		return open_pci(how);
+		return open_pci(how, wppk_nvme_open);
 	case WPP_KO_MEMORY:
 		return wppk_memory_open(how, &med.m, &med.be);
 	default:
