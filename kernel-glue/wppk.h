@@ -2,7 +2,8 @@
 /*
  * The seams of wpp.ko: which file gives what to the others.
  *
- *   main, device, trigger, track, events, walk, powerfail, persist   the module itself
+ *   main, device, trigger, status, track, events, pagetable, walk, powerfail, persist
+ *                               the module itself
  *   park, capture_*, files_*    threads stopped, PCB and region records made
  *   medium, save, dma_*         the core's store on a device that moves target pages by DMA
  *
@@ -12,11 +13,14 @@
 #ifndef WPPK_H
 #define WPPK_H
 
+#include <linux/atomic.h>
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mm_types.h>
 #include <linux/mmu_notifier.h>
+#include <linux/mutex.h>
 #include <linux/pid.h>
+#include <linux/rcupdate.h>
 #include <linux/types.h>
 
 #include <wpp/error.h>
@@ -49,30 +53,138 @@ struct wppk_notes {
 __printf(3, 4) void wppk_note(struct wppk_notes *notes, const char *name, const char *fmt, ...);
 __printf(3, 4) void wppk_refuse(struct wppk_notes *notes, const char *name, const char *fmt, ...);
 
-/* ---- Tracked processes (track.c, events.c) ------------------------------------------------ */
+/* ---- Tracked processes (track.c) ----------------------------------------------------------- */
+
+/* Held while processes begin or end to be tracked, the medium changes, or one is persisted. */
+extern struct mutex wppk_lock;
+
+/* What /proc/wpp/stats tells; the lower half must be 0 when nothing is tracked. */
+enum wppk_stat {
+	WPPK_STAT_PERSISTS,
+	WPPK_STAT_FAILURES,
+	WPPK_STAT_FORKS_LOST, /* children that were not tracked for lack of memory */
+	WPPK_STAT_PROCS,
+	WPPK_STAT_MMS,
+	WPPK_STAT_PAGES, /* references to pages of the target */
+	WPPK_STAT_JOBS,
+	WPPK_STATS,
+};
+
+extern atomic64_t wppk_stats[WPPK_STATS];
 
 struct wppk_counts {
-	atomic64_t regions_added, regions_removed; /* seen by eager mode or counted by the walk */
-	atomic64_t ptes_added, ptes_removed;
-	atomic64_t invalidations; /* ranges that the notifier saw */
+	atomic64_t ptes_added, ptes_removed; /* eager mode: events */
+	atomic64_t invalidations;	     /* ranges that the notifier saw */
 	atomic64_t persists;
+	atomic64_t drift; /* entries of eager mode that the last walk had to correct */
 };
 
 struct wppk_events; /* eager mode's batches and tables */
 
 struct wppk_proc {
-	struct list_head node;
+	struct list_head node; /* RCU; changed under wppk_lock */
 	struct kref ref;
+	struct rcu_head rcu;
 	struct pid *pid;      /* of the thread group */
-	struct mm_struct *mm; /* mmgrab()bed; NULL once the process has gone */
+	struct mm_struct *mm; /* mmgrab()bed; NULL while it has none of its own (vfork, exit) */
 	struct mmu_notifier notifier;
 	struct wppk_events *events; /* NULL: truth by the walk only */
+	struct proc_dir_entry *status;
 	struct wppk_counts counts;
-	u32 flags; /* WPP_KO_TRACK_* */
+	u64 generation; /* the last one that was committed */
+	u32 flags;	/* WPP_KO_TRACK_* */
+	u32 batch;
 	char image[WPP_KO_IMAGE_LEN];
 };
 
+int wppk_track_init(void);
+void wppk_track_exit(void);
+int wppk_track(const struct wpp_ko_track *how);
+int wppk_untrack(pid_t pid); /* in the caller's pid namespace */
+u32 wppk_nr_tracked(void);
+bool wppk_tracks_current(void);
 void wppk_proc_put(struct wppk_proc *proc);
+
+/* The rest with wppk_lock held. The list is made up to date: forks, execs and exits so far. */
+struct list_head *wppk_procs(void);
+struct wppk_proc *wppk_proc_find(struct pid *pid); /* no reference; NULL */
+void wppk_proc_rescan(struct wppk_proc *proc);
+
+/* Of any thread that has one, mmget()ed; NULL. */
+struct mm_struct *wppk_proc_mm(const struct wppk_proc *proc);
+
+/* Under RCU. */
+struct wppk_proc *wppk_proc_of_mm(const struct mm_struct *mm);
+
+/* ---- Status (status.c) --------------------------------------------------------------------- */
+
+int wppk_status_init(void);
+void wppk_status_exit(void);
+int wppk_status_add(struct wppk_proc *proc); /* /proc/wpp/PID */
+void wppk_status_remove(struct wppk_proc *proc);
+
+/* ---- Eager mode (events.c): the thesis' PTE events ----------------------------------------- */
+
+int wppk_events_create(struct wppk_proc *proc);
+void wppk_events_free(struct wppk_proc *proc);
+
+/* The table starts anew from what is mapped in @mm now; NULL: nothing. May sleep. */
+void wppk_events_reset(struct wppk_proc *proc, struct mm_struct *mm);
+
+/* From the notifier: [@start, @end) changed; @gone: unmapped for good. */
+void wppk_events_range(struct wppk_proc *proc, unsigned long start, unsigned long end, bool gone);
+
+/* At the trigger, target parked: compare with what the walk finds, count differences. */
+struct wppk_run;
+void wppk_events_check_begin(struct wppk_proc *proc);
+void wppk_events_check(struct wppk_proc *proc, const struct wppk_run *run);
+u64 wppk_events_check_end(struct wppk_proc *proc);
+u64 wppk_events_count(struct wppk_proc *proc);
+
+/* ---- Persisting (persist.c) ---------------------------------------------------------------- */
+
+int wppk_persist_init(void);
+void wppk_persist_exit(void);
+
+/* One process, for PERSIST; or all of them, then killed (thesis magic number 10). */
+int wppk_persist_one(struct wpp_ko_persist *how);
+int wppk_persist_all(void);
+
+/* The power fails: from any context, NMI excepted. Does not wait. */
+void wppk_power_fails(void);
+
+/* ---- Power-fail hooks (powerfail.c), /dev (device.c, trigger.c) ----------------------------- */
+
+int wppk_powerfail_init(void);
+void wppk_powerfail_exit(void);
+int wppk_device_init(void);
+void wppk_device_exit(void);
+int wppk_trigger_init(void);
+void wppk_trigger_exit(void);
+
+extern bool wppk_log_events, wppk_log_moves; /* magic numbers 50 and 60 */
+
+/* ---- Page tables (pagetable.c) ------------------------------------------------------------- */
+
+enum wppk_leaf_kind {
+	WPPK_LEAF_NONE = 0,    /* nothing there */
+	WPPK_LEAF_PAGE = 1,    /* a page, huge or not */
+	WPPK_LEAF_ABSENT = 2,  /* in swap, or just being migrated */
+	WPPK_LEAF_SPECIAL = 3, /* the zero page, device memory: nothing of the process' own */
+};
+
+/* The entry that covers an address. */
+struct wppk_leaf {
+	enum wppk_leaf_kind kind;
+	unsigned long va, size; /* of the page or hole */
+	unsigned long pfn;
+	const unsigned long *slot; /* where it was read, and what */
+	unsigned long raw;
+};
+
+/* Interrupts off, and @mm's tables kept by mmap_lock or by a fault in progress. */
+void wppk_leaf_get(struct mm_struct *mm, unsigned long va, struct wppk_leaf *leaf);
+bool wppk_leaf_anon(const struct wppk_leaf *leaf);
 
 /* ---- Parking and records (park.c, capture_*.c, files_*.c) --------------------------------- */
 
@@ -94,7 +206,7 @@ struct wppk_parked {
 	struct wppk_proc *proc;
 	struct mm_struct *mm;	      /* mmget()ed while parked */
 	struct wppk_buf pcb, regions; /* the two record streams, complete */
-	struct list_head sources;
+	struct list_head sources;     /* in ascending order of space */
 	u32 nr_threads;
 	u64 park_ns; /* from the first task_work to the last thread standing still */
 	void *priv;
@@ -121,14 +233,15 @@ struct wppk_run {
 };
 
 /*
- * The truth at the trigger: pinned pages of a source, in order, joined; a huge page is one run.
+ * The truth at the trigger: pages of all sources, in order, joined; a huge page is one run.
  * Swapped pages are brought in; zero pages, and private file pages that equal their file, are
- * left out. @emit returns 0 or an error that ends the walk. The pins last until
- * wppk_walk_release(), so the caller may move them by DMA meanwhile; @settle is called when the
- * batch of pins is full: afterwards all that was emitted so far may be unpinned.
+ * left out. @emit may sleep; it returns 0 or an error that ends the walk. A reference is held to
+ * every page that was emitted, so it may be moved by DMA, until @settle is called: when it
+ * returns, all moves so far are done and the references are given back. @settle is called at the
+ * end as well, behind an error of @emit too.
  */
 struct wppk_walk {
-	int (*emit)(void *arg, u32 space, const struct wppk_run *run);
+	int (*emit)(void *arg, const struct wppk_source *source, const struct wppk_run *run);
 	int (*settle)(void *arg);
 	void *arg;
 };
