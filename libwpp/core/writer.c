@@ -95,6 +95,14 @@ int wpp_writer_begin(struct wpp_store *st, const char *image, uint32_t flags,
 	return 0;
 }
 
+int wpp_writer_number(struct wpp_writer *w, uint64_t generation)
+{
+	if (generation <= wppi_gen_last_number(w->st, w->image) || generation > WPPF_NUMBER_MAX)
+		return WPP_EINVAL;
+	w->generation = generation;
+	return 0;
+}
+
 /* Until commit the tables in memory are nobody's: the next begin reads them again. */
 static void touch(struct wpp_writer *w)
 {

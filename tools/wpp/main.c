@@ -18,6 +18,8 @@ static const struct command commands[] = {
 	{ "verify", "[NAME]", "read and check every page of the images", cmd_verify },
 	{ "drop", "NAME [--generation N]", "remove an image or one generation", cmd_drop },
 	{ "export", "--core NAME [-o FILE]", "write an image as a core file for gdb", cmd_export },
+	{ "copy", "--to CONF [--from CONF] [NAME...] [--generation N]",
+	  "copy generations to another medium", cmd_copy },
 	{ "format", "[--force]", "put an empty store on the configured medium", cmd_format },
 	{ "doctor", "", "what this machine can do and what is missing", cmd_doctor },
 };

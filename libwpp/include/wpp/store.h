@@ -192,6 +192,13 @@ WPP_API WPP_MUST_CHECK int wpp_writer_begin(struct wpp_store *st, const char *im
 					    struct wpp_writer **out);
 
 /**
+ * wpp_writer_number() - give the generation being written a number of one's choice
+ * For who copies a generation that has one already.
+ * Return: 0; WPP_EINVAL: the image has this number or a later one, or no record can hold it.
+ */
+WPP_API WPP_MUST_CHECK int wpp_writer_number(struct wpp_writer *w, uint64_t generation);
+
+/**
  * wpp_writer_put() - pages of a space for the generation being written
  * @space: WPP_SPACE_FIRST .. WPP_SPACE_MAX; comes into being with its first page.
  * @page:  in, [nr]: page indices (va >> 12 for address spaces), strictly increasing.
