@@ -63,6 +63,14 @@ struct memobj {
 	char *name; /* owned */
 };
 
+/* A thread in restart_syscall() before the process was stopped. */
+#define SLEEP_WCHAN_LEN 128
+struct sleeper {
+	pid_t tid;
+	uint64_t sp, pc;
+	char wchan[SLEEP_WCHAN_LEN]; /* where in the kernel it waited */
+};
+
 struct capture {
 	pid_t pid;
 	int pidfd;
@@ -77,6 +85,8 @@ struct capture {
 	struct buf regions; /* WPP_STREAM_REGIONS */
 	struct thread *threads;
 	size_t nr_threads;
+	struct sleeper *sleepers;
+	size_t nr_sleepers;
 	struct vma_list vmas;
 	struct memobj *objs;
 	size_t nr_objs;
@@ -132,9 +142,11 @@ uint64_t wppi_xcr0(const struct thread *t);
 
 /* ---- sleep.c ---- */
 
+/* While the process runs: what its threads wait for, so that it need not be found out later. */
+void wppi_sleep_look(struct capture *c);
 /*
- * Finds t->restarted of a stopped thread. The thread may get into its call for that, so t->live is
- * read anew; nothing of the process is executed.
+ * Finds t->restarted of a stopped thread. One that was not seen asleep before is let into its call
+ * for that, so t->live is read anew; nothing of the process is executed.
  */
 int wppi_sleep_find(struct capture *c, struct thread *t);
 

@@ -282,8 +282,21 @@ static int threads_collect(struct capture *c)
 	return err;
 }
 
+static int threads_check(struct capture *c)
+{
+	wppi_sleep_look(c);
+	return 0;
+}
+
+static void threads_done(struct capture *c)
+{
+	free(c->sleepers);
+}
+
 const struct capture_class wppi_capture_threads = {
 	.name = "threads",
+	.check = threads_check,
 	.ask = threads_ask,
 	.collect = threads_collect,
+	.done = threads_done,
 };

@@ -2,10 +2,15 @@
 /*
  * A call with a relative timeout that was interrupted before (an earlier persist, SIGCONT, a
  * debugger) goes on as restart_syscall(), which means something to this kernel only. An image needs
- * the call that it was; the thread's arguments are still those of it.
+ * the call that it was; the thread's arguments are still those of it, and the kernel tells where it
+ * waits. It is looked for before the process is stopped: that takes longer than the rest together
+ * when the thread has to get into its call again for it.
  */
+#include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -16,7 +21,8 @@
 #include "capture.h"
 
 #define RESTART_TIMEOUT_NS 2000000000ull
-#define NAP_NS		   5000
+#define NAP_FIRST_NS	   50000 /* time to fall asleep in, should it get a CPU */
+#define NAP_LAST_NS	   1000000
 #define ASLEEP_LOOKS	   100 /* asleep, but the kernel does not tell where */
 
 static const uint8_t syscall_insn[2] = { 0x0f, 0x05 };
@@ -64,13 +70,15 @@ static char state_of(const struct capture *c, pid_t tid)
 static void await_sleep(const struct capture *c, pid_t tid, char *wchan, size_t cap)
 {
 	uint64_t deadline = wppi_now_ns(CLOCK_MONOTONIC) + RESTART_TIMEOUT_NS;
-	struct timespec nap = { 0, NAP_NS };
+	struct timespec nap = { 0, NAP_FIRST_NS };
 	char name[64], state;
 	int looks = 0;
 
 	snprintf(name, sizeof(name), "task/%d/wchan", (int)tid);
 	do {
 		nanosleep(&nap, NULL);
+		if (nap.tv_nsec < NAP_LAST_NS)
+			nap.tv_nsec *= 2;
 		if (wppi_proc_read(c->pid, name, wchan, cap) < 0)
 			break;
 		state = state_of(c, tid);
@@ -109,20 +117,88 @@ static int64_t call_of(struct capture *c, const struct thread *t, const char *wc
 	return SYS_restart_syscall;
 }
 
-int wppi_sleep_find(struct capture *c, struct thread *t)
-{
-	char wchan[128] = "";
-	int err;
+/* ---- Before the process is stopped ---- */
 
-	if (!is_restart(t))
-		return 0;
-	err = enter_call(t->tid);
+static void look_at_thread(struct capture *c, pid_t tid)
+{
+	struct sleeper s = { .tid = tid }, *grown;
+	char name[64], text[256];
+	int64_t nr;
+
+	snprintf(name, sizeof(name), "task/%d/syscall", (int)tid);
+	if (wppi_proc_read(c->pid, name, text, sizeof(text)) < 0 ||
+	    sscanf(text, "%" SCNd64 " %*x %*x %*x %*x %*x %*x %" SCNx64 " %" SCNx64, &nr, &s.sp,
+		   &s.pc) != 3 ||
+	    nr != SYS_restart_syscall)
+		return;
+	snprintf(name, sizeof(name), "task/%d/wchan", (int)tid);
+	if (wppi_proc_read(c->pid, name, s.wchan, sizeof(s.wchan)) < 0 || state_of(c, tid) != 'S' ||
+	    !strcmp(s.wchan, "0"))
+		return;
+	grown = realloc(c->sleepers, (c->nr_sleepers + 1) * sizeof(*grown));
+	if (!grown)
+		return;
+	c->sleepers = grown;
+	c->sleepers[c->nr_sleepers++] = s;
+}
+
+void wppi_sleep_look(struct capture *c)
+{
+	char path[64];
+	struct dirent *d;
+	DIR *tasks;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)c->pid);
+	tasks = opendir(path);
+	while (tasks && (d = readdir(tasks))) {
+		if (d->d_name[0] != '.')
+			look_at_thread(c, atoi(d->d_name));
+	}
+	if (tasks)
+		closedir(tasks);
+}
+
+/* ---- The stopped thread ---- */
+
+/* Where it slept when it was looked at, if it is still in that call. */
+static const char *known_sleep(const struct capture *c, const struct thread *t)
+{
+	for (size_t i = 0; i < c->nr_sleepers; i++) {
+		const struct sleeper *s = &c->sleepers[i];
+
+		if (s->tid == t->tid && s->sp == t->live.rsp && s->pc == t->live.rip)
+			return s->wchan;
+	}
+	return NULL;
+}
+
+/* Lets it into its call to look. */
+static int find_sleep(struct capture *c, struct thread *t, char *wchan, size_t cap)
+{
+	int err = enter_call(t->tid);
+
 	if (!err)
-		await_sleep(c, t->tid, wchan, sizeof(wchan));
+		await_sleep(c, t->tid, wchan, cap);
 	if (!err)
 		err = wppi_interrupt(c, t->tid);
 	if (!err && ptrace(PTRACE_GETREGS, t->tid, NULL, &t->live))
 		err = -errno;
+	return err;
+}
+
+int wppi_sleep_find(struct capture *c, struct thread *t)
+{
+	char found[SLEEP_WCHAN_LEN] = "";
+	const char *wchan;
+	int err = 0;
+
+	if (!is_restart(t))
+		return 0;
+	wchan = known_sleep(c, t);
+	if (!wchan) {
+		wchan = found;
+		err = find_sleep(c, t, found, sizeof(found));
+	}
 	if (!err && is_restart(t))
 		t->restarted = call_of(c, t, wchan);
 	return err;
