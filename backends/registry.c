@@ -8,6 +8,7 @@ static const struct wpp_backend_type *const types[] = {
 	&wppi_pmem_type,
 	&wppi_nvme_type,
 	&wppi_fpga_type,
+	&wppi_module_type,
 };
 
 const struct wpp_backend_type *wpp_backend_type_at(size_t index)

@@ -115,7 +115,7 @@ static int map_piece(struct dma *d, struct piece *pc, void *buf)
 		return WPP_ENOMEM;
 	pc->mapped = true;
 	pc->io.pa = pc->bus;
-	pc->io.flags = WPP_IO_PHYS;
+	pc->io.flags |= WPP_IO_PHYS;
 	return 0;
 }
 
@@ -152,7 +152,9 @@ static void push(struct dma *d)
 
 static int check(const struct dma *d, const struct wpp_io *io)
 {
-	if (io->flags)
+	u32 flags = io->op == WPP_IO_WRITE && d->m.caps & WPP_CAP_FUA ? WPP_IO_FUA : 0;
+
+	if (io->flags & ~flags)
 		return WPP_EINVAL;
 	if (io->op == WPP_IO_FLUSH)
 		return io->len ? WPP_EINVAL : 0;

@@ -7,6 +7,7 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/mm.h>
+#include <linux/mutex.h>
 #include <linux/semaphore.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -29,6 +30,10 @@ static struct {
 	struct wpp_store_cfg cfg;
 	bool saving;
 } med;
+
+/* What is attached, for wppk_medium_info(); that does not wait for a turn. */
+static struct wpp_ko_medium facts; /* kind 0: none */
+static DEFINE_MUTEX(facts_lock);
 
 /* A semaphore, because a save takes it in one call and gives it back in another. */
 static struct semaphore turn = __SEMAPHORE_INITIALIZER(turn, 1);
@@ -67,6 +72,23 @@ static int open_kind(const struct wpp_ko_attach *how)
 	}
 }
 
+static void tell_facts(void)
+{
+	mutex_lock(&facts_lock);
+	facts = (struct wpp_ko_medium){
+		.size = med.m.size,
+		.kind = med.how.kind,
+		.io_align = med.m.io_align,
+		.io_max = med.m.io_max,
+		.io_best = med.m.io_best,
+		.queue_depth = med.m.queue_depth,
+		.caps = med.m.caps,
+		.atomic_len = med.m.atomic_len,
+	};
+	memcpy(facts.address, med.how.address, sizeof(facts.address));
+	mutex_unlock(&facts_lock);
+}
+
 static void close_medium(void)
 {
 	if (med.be)
@@ -74,6 +96,7 @@ static void close_medium(void)
 	pci_dev_put(med.pdev);
 	kvfree(med.bounce);
 	memset(&med, 0, sizeof(med));
+	tell_facts();
 }
 
 /* A smaller medium than the device is: what is asked for, and the tables stay in proportion. */
@@ -108,6 +131,8 @@ static int attach(const struct wpp_ko_attach *how)
 	med.how = *how;
 	if (err)
 		close_medium();
+	else
+		tell_facts();
 	return err;
 }
 
@@ -152,28 +177,10 @@ void wppk_medium_unplug(struct pci_dev *pdev)
 
 int wppk_medium_info(struct wpp_ko_medium *info)
 {
-	int err = 0;
-
-	if (down_killable(&turn))
-		return -EINTR;
-	if (!med.be) {
-		err = -ENODEV;
-		goto out;
-	}
-	*info = (struct wpp_ko_medium){
-		.size = med.m.size,
-		.kind = med.how.kind,
-		.io_align = med.m.io_align,
-		.io_max = med.m.io_max,
-		.io_best = med.m.io_best,
-		.queue_depth = med.m.queue_depth,
-		.caps = med.m.caps,
-		.atomic_len = med.m.atomic_len,
-	};
-	memcpy(info->address, med.how.address, sizeof(info->address));
-out:
-	up(&turn);
-	return err;
+	mutex_lock(&facts_lock);
+	*info = facts;
+	mutex_unlock(&facts_lock);
+	return info->kind == WPP_KO_NONE ? -ENODEV : 0;
 }
 
 /* ---- Bytes --------------------------------------------------------------------------------- */

@@ -42,7 +42,7 @@ static int nvme_probe(struct wpp_backend *be, struct wpp_medium *m)
 		.io_best = nv->info.io_max,
 		.atomic_len = nv->info.atomic_len,
 		.queue_depth = nv->info.nr_entries - 1,
-		.caps = WPP_CAP_POWERSAFE | WPP_CAP_PHYSICAL | WPP_CAP_DURABLE,
+		.caps = WPP_CAP_POWERSAFE | WPP_CAP_PHYSICAL | WPP_CAP_DURABLE | WPP_CAP_FUA,
 	};
 	return 0;
 }
@@ -53,7 +53,9 @@ static int check(const struct nvme *nv, const struct wpp_io *io)
 
 	if (io->op == WPP_IO_FLUSH)
 		return io->len || io->flags & ~(uint32_t)WPP_IO_PHYS ? WPP_EINVAL : 0;
-	if ((io->op != WPP_IO_READ && io->op != WPP_IO_WRITE) || io->flags != WPP_IO_PHYS)
+	if ((io->op != WPP_IO_READ && io->op != WPP_IO_WRITE) || !(io->flags & WPP_IO_PHYS) ||
+	    io->flags & ~(uint32_t)(WPP_IO_PHYS | WPP_IO_FUA) ||
+	    (io->flags & WPP_IO_FUA && io->op != WPP_IO_WRITE))
 		return WPP_EINVAL;
 	if (!io->len || io->len > nv->info.io_max || (io->len | io->off) & mask ||
 	    io->pa & (WPP_PAGE_SIZE - 1))
@@ -91,7 +93,7 @@ static void close_open(struct nvme *nv)
 
 		sqe.cdw10 = nvme_le32((uint32_t)block);
 		sqe.cdw11 = nvme_le32((uint32_t)(block >> 32));
-		sqe.cdw12 = nvme_le32(c->len / nv->info.block - 1);
+		sqe.cdw12 = nvme_le32((c->len / nv->info.block - 1) | (c->fua ? NVME_FUA : 0));
 	}
 	nv->open = NONE;
 	wppk_nvme_queue_put(&nv->io, &sqe);
@@ -113,9 +115,9 @@ static bool joins(const struct nvme *nv, const struct wpp_io *io, uint32_t op)
 {
 	const struct nvme_command *c = &nv->command[nv->open];
 
-	return c->op == op && op != NVME_FLUSH && c->off + c->len == io->off &&
-	       !(c->len & (WPP_PAGE_SIZE - 1)) && c->len + io->len <= NVME_GATHER_MAX &&
-	       c->len + io->len <= nv->info.io_max;
+	return c->op == op && op != NVME_FLUSH && c->fua == !!(io->flags & WPP_IO_FUA) &&
+	       c->off + c->len == io->off && !(c->len & (WPP_PAGE_SIZE - 1)) &&
+	       c->len + io->len <= NVME_GATHER_MAX && c->len + io->len <= nv->info.io_max;
 }
 
 static void append(struct nvme *nv, struct wpp_io *io)
@@ -150,7 +152,9 @@ static int open_command(struct nvme *nv, const struct wpp_io *io, uint32_t op)
 	if (id == NONE)
 		return WPP_EBUSY;
 	nv->free = nv->command[id].next_free;
-	nv->command[id] = (struct nvme_command){ .off = io->off, .op = op, .next_free = NONE };
+	nv->command[id] = (struct nvme_command){
+		.off = io->off, .op = op, .fua = io->flags & WPP_IO_FUA, .next_free = NONE
+	};
 	nv->open = id;
 	return 0;
 }

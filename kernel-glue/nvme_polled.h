@@ -79,6 +79,7 @@ struct nvme_command {
 	uint64_t off, prp1;
 	uint32_t len, op;
 	uint32_t next_free;
+	bool fua;
 };
 
 /* One submission and one completion queue. */

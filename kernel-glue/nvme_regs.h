@@ -54,6 +54,8 @@ enum nvme_opcode {
 	NVME_READ = 0x02,
 };
 
+#define NVME_FUA (1u << 30) /* dword 12 of a write */
+
 /* Little-endian, as all that follows. */
 struct nvme_sqe {
 	uint32_t opcode_cid; /* opcode 7:0, command id 31:16 */

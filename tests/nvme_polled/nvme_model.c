@@ -126,7 +126,7 @@ static uint32_t do_move(struct nvme_model *m, const struct nvme_sqe *c)
 	uint32_t len = ((nvme_le32(c->cdw12) & 0xffff) + 1) * m->block;
 	uint32_t nr = (len + 4095) / 4096;
 
-	rule(m, nvme_le32(c->cdw12) <= 0xffff, "more than blocks in dword 12");
+	rule(m, !(nvme_le32(c->cdw12) & 0x3fff0000), "reserved bits in dword 12");
 	rule(m, !m->mdts || len <= 4096u << m->mdts, "longer than MDTS");
 	if (off + len > MODEL_SIZE)
 		return STATUS_BAD;
@@ -142,6 +142,8 @@ static uint32_t do_move(struct nvme_model *m, const struct nvme_sqe *c)
 		else
 			memcpy(m->cache + off + i * 4096ull, p, n);
 	}
+	if (nvme_le32(c->cdw12) & NVME_FUA)
+		memcpy(m->medium + off, m->cache + off, len);
 	return 0;
 }
 

@@ -313,6 +313,33 @@ static void flush_is_a_command_only_with_a_cache(void **state)
 	}
 }
 
+/* It alone is durable, and it is a command of its own. */
+static void fua_is_durable_alone(void **state)
+{
+	struct witness w[3];
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed, 12);
+	assert_int_equal(bed_probe(&bed), 0);
+	memset(bed.model->arena, 0x77, 3 * 4096);
+	for (uint32_t i = 0; i < 3; i++) {
+		struct wpp_io io =
+			phys(WPP_IO_WRITE, i * 4096ull, bed.model->arena + i * 4096, 4096);
+
+		io.flags |= i == 1 ? WPP_IO_FUA : 0;
+		assert_int_equal(start(&bed, &w[i], io), 0);
+	}
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(finish(&bed, &w[i]), 0);
+	assert_int_equal(bed.model->nr_commands, 3);
+	assert_int_equal(bed.model->medium[0], 0);
+	assert_int_equal(bed.model->medium[4096], 0x77);
+	assert_int_equal(bed.model->medium[8191], 0x77);
+	assert_int_equal(bed.model->medium[8192], 0);
+	bed_end(&bed);
+}
+
 /* ---- Faults -------------------------------------------------------------------------------- */
 
 static void an_error_is_of_its_move_only(void **state)
@@ -520,6 +547,7 @@ int main(void)
 		cmocka_unit_test(what_does_not_fit_begins_a_new_command),
 		cmocka_unit_test(long_moves_are_one_command),
 		cmocka_unit_test(flush_is_a_command_only_with_a_cache),
+		cmocka_unit_test(fua_is_durable_alone),
 		cmocka_unit_test(an_error_is_of_its_move_only),
 		cmocka_unit_test(a_broken_controller_is_stopped),
 		cmocka_unit_test(close_makes_all_durable),
