@@ -82,8 +82,7 @@ static enum access choose(const struct wpp_conf *conf, const struct wppi_pmem_fi
 		return wish;
 	if (file->is_volatile)
 		return ACCESS_MAP;
-	if (file->is_regular && !file->rdonly && may_be_dax(file->fd) &&
-	    wppi_pmem_map_is_pmem(fd_path))
+	if (file->is_regular && may_be_dax(file->fd) && wppi_pmem_map_is_pmem(file, fd_path))
 		return ACCESS_MAP;
 	return ACCESS_DIRECT;
 }

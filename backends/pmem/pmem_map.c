@@ -207,18 +207,34 @@ const char *wppi_pmem_map_how(const struct wpp_backend *be)
 	return how[((const struct pmem_map *)be)->durability];
 }
 
-bool wppi_pmem_map_is_pmem(const char *fd_path)
+/* libpmem maps for writing only; the kernel grants MAP_SYNC on persistent memory alone. */
+static void *map_rdonly(int fd, size_t len, int *is_pmem)
 {
-	size_t len;
-	int is_pmem = 0;
-	void *addr = pmem_map_file(fd_path, 0, 0, 0, &len, &is_pmem);
+	void *addr = mmap(NULL, len, PROT_READ, MAP_SHARED_VALIDATE | MAP_SYNC, fd, 0);
 
+	*is_pmem = addr != MAP_FAILED;
+	return *is_pmem ? addr : mmap(NULL, len, PROT_READ, MAP_SHARED, fd, 0);
+}
+
+bool wppi_pmem_map_is_pmem(const struct wppi_pmem_file *file, const char *fd_path)
+{
+	size_t len = WPP_PAGE_SIZE;
+	int is_pmem = 0;
+	void *addr;
+
+	if (file->rdonly) {
+		addr = map_rdonly(file->fd, len, &is_pmem);
+		if (addr != MAP_FAILED)
+			munmap(addr, len);
+		return is_pmem;
+	}
+	addr = pmem_map_file(fd_path, 0, 0, 0, &len, &is_pmem);
 	if (addr)
 		pmem_unmap(addr, len);
 	return is_pmem;
 }
 
-/* libpmem maps for writing only, which a reader has no right to; but it knows a devdax' size. */
+/* Of a devdax libpmem knows the size. */
 static int map_file(struct pmem_map *map, const char *fd_path, int *is_pmem)
 {
 	*is_pmem = 0;
@@ -228,7 +244,7 @@ static int map_file(struct pmem_map *map, const char *fd_path, int *is_pmem)
 		map->addr = pmem_map_file(fd_path, 0, 0, 0, &map->len, is_pmem);
 		return map->addr ? 0 : wppi_from_errno(errno);
 	}
-	map->addr = mmap(NULL, map->len, PROT_READ, MAP_SHARED, map->file.fd, 0);
+	map->addr = map_rdonly(map->file.fd, map->len, is_pmem);
 	return map->addr == MAP_FAILED ? wppi_from_errno(errno) : 0;
 }
 

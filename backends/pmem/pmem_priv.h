@@ -31,7 +31,7 @@ bool wppi_pmem_is_memory_fs(int fd);
 bool wppi_pmem_set_direct(int fd);
 
 /* Is the mapping persistent memory by libpmem's verdict? */
-bool wppi_pmem_map_is_pmem(const char *fd_path);
+bool wppi_pmem_map_is_pmem(const struct wppi_pmem_file *file, const char *fd_path);
 
 const char *wppi_pmem_map_how(const struct wpp_backend *be);
 const char *wppi_pmem_pool_how(const struct wpp_backend *be);
