@@ -17,7 +17,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 MODULES = """virtio_pci virtio_blk ext4 crc32c_generic crc32c_intel nvme nfit nd_pmem nd_e820 dax_pmem device_dax
     virtio_pmem cxl_acpi cxl_pci cxl_mem cxl_pmem cxl_port unix_diag inet_diag tcp_diag udp_diag netlink_diag
     loop vfio_pci vfio_iommu_type1 uio uio_pci_generic qemu_fw_cfg msr button""".split()
-TOOLS = """busybox redis-server redis-cli ndctl modprobe insmod rmmod mkfs.ext4 e2fsck dmesg chrt taskset losetup
+TOOLS = """busybox redis-server redis-cli ndctl modprobe insmod rmmod mkfs.ext4 e2fsck dmesg chrt nice taskset losetup
     setsid prlimit""".split()
 
 

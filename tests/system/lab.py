@@ -3,6 +3,7 @@
 import collections
 import pathlib
 import subprocess
+import time
 
 import images
 from machine import Machine
@@ -20,21 +21,26 @@ def kernels():
 class Lab:
     """One run of one case. Attributes for cases: kernel, dir, build."""
 
-    def __init__(self, build, directory, kernel, extra):
+    def __init__(self, build, directory, kernel, extra, cpus):
         need("qemu-system-x86_64")
         self.build = pathlib.Path(build).resolve()
         self.dir = pathlib.Path(directory).resolve()
         self.all_kernels = kernels()
         self.kernel = self.get_kernel(kernel)
         self.extra = dict(extra)
+        self.cpus = cpus
         self.root = images.Root(self.build).get()
         self.machines = []
+        self.begin = time.monotonic()
         images.make_ext4(self.dir / "data.img", 64)
+
+    def say(self, *what):
+        print(f"{time.monotonic() - self.begin:7.1f} s", *what, flush=True)
 
     def get_kernel(self, name):
         return self.all_kernels.get(name) or skip(f"kernel {name} is not there (scripts/kernels fetch)")
 
-    def boot(self, *media, append="", kernel=None, icount=None, argv=()):
+    def boot(self, *media, append="", kernel=None, cpus=None, icount=None, argv=()):
         """Boots with the media attached. The root disk is read-only, /data is kept over boots."""
         kernel = self.get_kernel(kernel) if kernel else self.kernel
         number = len(self.machines) + 1
@@ -49,7 +55,8 @@ class Lab:
                 *self.disk("data", self.dir / "data.img", False)]
         for medium in media:
             more += medium.argv
-        m = Machine(kernel, initrd, [*more, *argv], self.dir / f"boot{number}.log", append, icount)
+        m = Machine(kernel, initrd, [*more, *argv], self.dir / f"boot{number}.log", append,
+                    cpus or self.cpus, icount)
         self.machines.append(m)
         return m
 

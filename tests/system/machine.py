@@ -27,12 +27,12 @@ def die_with_parent():
 class Machine:
     """argv: what QEMU gets besides. console: file that takes the first serial line."""
 
-    def __init__(self, kernel, initrd, argv, console, append="", icount=None):
+    def __init__(self, kernel, initrd, argv, console, append="", cpus=2, icount=None):
         self.console = pathlib.Path(console)
         self.sockets = self.console.with_suffix("")
         self.sockets.mkdir()
         self.rest = b""
-        command = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-smp", "1" if icount else "2", "-display",
+        command = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-smp", str(cpus), "-display",
                    "none", "-monitor", "none", "-no-reboot", "-nodefaults", "-kernel", kernel.vmlinuz, "-initrd",
                    initrd, "-append", f"console=ttyS0 panic=-1 no_timer_check loglevel=5 printk.devkmsg=on {append}".strip(),
                    "-serial", f"file:{self.console}", "-chardev", "socket,id=control,path=control,server=on,wait=on",
