@@ -13,10 +13,15 @@ struct search {
 	bool is_other;
 };
 
+bool wppi_fpga_is_ours(const struct wppi_pci *pci)
+{
+	return pci->vendor == FPGA_PCI_VENDOR && pci->device == FPGA_PCI_DEVICE;
+}
+
 static bool look(void *arg, const struct wppi_pci *pci)
 {
 	struct search *s = arg;
-	bool is_fpga = pci->vendor == FPGA_PCI_VENDOR && pci->device == FPGA_PCI_DEVICE;
+	bool is_fpga = wppi_fpga_is_ours(pci);
 
 	if (s->address && strcasecmp(s->address, pci->address))
 		return true;

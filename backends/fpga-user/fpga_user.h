@@ -29,6 +29,8 @@ enum fpga_route {
 
 /* ---- fpga_find.c ---- */
 
+bool wppi_fpga_is_ours(const struct wppi_pci *pci);
+
 /* The device that "path" names, or the only one. */
 int wppi_fpga_find(const struct wpp_conf *conf, struct wppi_pci *pci, struct wpp_media_error *err);
 

@@ -42,7 +42,7 @@ class Command(unittest.TestCase):
         self.assertIn("recreate", self.sh("--help").stdout)
         self.assertRegex(self.sh("--version").stdout, r"^wpp \d+\.\d+\.\d+\n$")
         for command in ("run", "adopt", "ls", "persist", "trigger", "recreate", "inspect", "verify", "drop",
-                        "export", "copy", "format", "doctor"):
+                        "export", "copy", "format", "device", "doctor"):
             self.assertIn(f"usage: wpp {command}", self.sh(command, "--help").stdout)
 
     def test_wrong_usage_names_the_mistake(self):
@@ -50,7 +50,8 @@ class Command(unittest.TestCase):
                            (("persist", "x", "--then=dance"), "allowed: kill, continue"),
                            (("recreate", "x", "--files=maybe"), "allowed: strict, warn"),
                            (("recreate", "x", "--generation=-1"), "-1"), (("run",), "which program"),
-                           (("run", "--name", "../x", "--", "true"), "../x"), (("export", "x"), "--core")):
+                           (("run", "--name", "../x", "--", "true"), "../x"), (("export", "x"), "--core"),
+                           (("device",), "selftest"), (("device", "fly"), "list")):
             self.assertIn(text, self.sh(*args, code=USAGE).stderr)
 
     def test_configuration_mistake_is_named_by_line(self):

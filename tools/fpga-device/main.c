@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
-#include "device.h"
+#include "fpga_device.h"
 #include "proxy.h"
 
 struct device {

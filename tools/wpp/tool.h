@@ -53,6 +53,7 @@ int cmd_inspect(struct tool *t, int argc, char **argv);
 int cmd_verify(struct tool *t, int argc, char **argv);
 int cmd_drop(struct tool *t, int argc, char **argv);
 int cmd_export(struct tool *t, int argc, char **argv);
+int cmd_device(struct tool *t, int argc, char **argv);
 int cmd_doctor(struct tool *t, int argc, char **argv);
 int cmd_format(struct tool *t, int argc, char **argv);
 int cmd_copy(struct tool *t, int argc, char **argv);

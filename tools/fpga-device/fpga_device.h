@@ -6,7 +6,7 @@
 #include <sys/types.h>
 #include "model.h"
 
-/* ---- options.c ---- */
+/* ---- device_options.c ---- */
 
 struct options {
 	const char *medium;
@@ -21,7 +21,7 @@ struct options {
 /* Returns false, with an exit code in *@code, when there is nothing to run. */
 bool options_parse(struct options *o, int argc, char **argv, int *code);
 
-/* ---- medium.c: a file, mapped ---- */
+/* ---- device_medium.c: a file, mapped ---- */
 
 struct medium {
 	int fd;
@@ -35,7 +35,7 @@ bool medium_open(struct medium *m, const char *path, uint64_t size);
 void medium_close(struct medium *m);
 int medium_sync(const struct medium *m, uint64_t off, uint64_t len);
 
-/* ---- launch.c ---- */
+/* ---- device_launch.c ---- */
 
 /*
  * Starts @command with one end of a socketpair in place of FD in "fd=FD"; *@sock is the other.

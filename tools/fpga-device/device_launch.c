@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include "device.h"
+#include "fpga_device.h"
 
 static int signal_sock = -1;
 static pid_t signal_child;

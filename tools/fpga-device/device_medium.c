@@ -10,7 +10,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "device.h"
+#include "fpga_device.h"
 
 static bool failed(const char *path, const char *what)
 {

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "../../backends/fpga/fpga_regs.h"
-#include "device.h"
+#include "fpga_device.h"
 
 #define SIZE_DEFAULT (256ull << 20)
 #define SIZE_MAX_    (1ull << 46)
