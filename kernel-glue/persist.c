@@ -37,6 +37,7 @@ struct target {
 	struct wppk_save *save;
 	struct wpp_ko_persist *how;
 	u64 begun_ns;
+	struct wpp_medium medium;
 	struct wpp_plan plan;
 	struct wpp_move moves[MOVES];
 };
@@ -103,10 +104,9 @@ static int settle(void *arg)
 static int plan_begin(struct target *t)
 {
 	struct wpp_ko_medium info;
-	struct wpp_medium medium;
 	struct wpp_plan_cfg cfg = {
 		.size = sizeof(cfg),
-		.medium = &medium,
+		.medium = &t->medium,
 		.moves = t->moves,
 		.max_moves = MOVES,
 	};
@@ -114,7 +114,7 @@ static int plan_begin(struct target *t)
 
 	if (err)
 		return err;
-	medium = (struct wpp_medium){
+	t->medium = (struct wpp_medium){
 		.size = info.size,
 		.io_align = info.io_align,
 		.buf_align = info.io_align,
@@ -129,10 +129,8 @@ static int plan_begin(struct target *t)
 static int pages_save(struct target *t)
 {
 	const struct wppk_walk walk = { .emit = emit, .settle = settle, .arg = t };
-	int err = plan_begin(t);
+	int err;
 
-	if (err)
-		return err;
 	if (t->proc->events)
 		wppk_events_check_begin(t->proc);
 	err = wppk_walk(t->parked, &walk);
@@ -173,7 +171,9 @@ static int target_write(struct target *t)
 {
 	int err;
 
-	err = wppk_save_begin(t->proc->image, &t->save);
+	err = plan_begin(t);
+	if (!err)
+		err = wppk_save_begin(t->proc->image, &t->save);
 	if (err)
 		return err;
 	err = pages_save(t);
