@@ -141,20 +141,29 @@ static int open_store(struct wpp_media *media, const struct wpp_conf *conf, uint
 			      &media->diag);
 }
 
+static int open_backend(struct wpp_media *media, const struct wpp_conf *conf, uint32_t flags,
+			struct wpp_media_error *err)
+{
+	int code = 0;
+
+	if (!(flags & WPP_MEDIA_RDONLY))
+		code = wppi_device_claim(media->fd, media->path, &media->claim, err);
+	if (code)
+		return code;
+	return wppi_media_backend(conf, media->fd, media->path, flags, &media->be, &media->medium,
+				  err);
+}
+
 static int open_locked(struct wpp_media *media, const struct wpp_conf *conf, uint32_t flags,
 		       bool *blank, struct wpp_media_error *err)
 {
-	int code = 0;
+	int code;
 
 	*blank = !media->type->locate && wppi_media_is_blank(media->fd);
 	if (*blank)
 		return wppi_fail(err, WPP_EFORMAT, "%s: an empty file, not a medium yet",
 				 media->path);
-	if (!(flags & WPP_MEDIA_RDONLY))
-		code = wppi_device_claim(media->fd, media->path, &media->claim, err);
-	if (!code)
-		code = wppi_media_backend(conf, media->fd, media->path, flags, &media->be,
-					  &media->medium, err);
+	code = open_backend(media, conf, flags, err);
 	if (code)
 		return code;
 	code = open_store(media, conf, flags);
@@ -166,30 +175,60 @@ static uint32_t lock_flags(const struct wpp_backend_type *type, uint32_t flags)
 	return type->exclusive ? flags & ~(uint32_t)(WPP_MEDIA_RDONLY | WPP_MEDIA_NOLOCK) : flags;
 }
 
-/* *@blank: nothing is there that could be lost. */
-static int open_existing(const struct wpp_conf *conf, uint32_t flags, struct wpp_media **out,
-			 bool *blank, struct wpp_media_error *err)
+static int open_file(const struct wpp_conf *conf, uint32_t flags, struct wpp_media **out,
+		     struct wpp_media_error *err)
 {
 	struct wpp_media *media = calloc(1, sizeof(*media));
 	int code;
 
-	*blank = false;
 	if (!media)
 		return wppi_fail(err, WPP_ENOMEM, "out of memory");
+	*out = media;
 	media->fd = media->claim = -1;
 	media->type = type_of(conf);
 	code = wppi_media_locate(conf, &media->path, err);
 	if (!code)
 		code = wppi_media_lock(media->path, media->path, lock_flags(media->type, flags),
 				       &media->fd, err);
-	if (!code)
-		code = open_locked(media, conf, flags, blank, err);
-	*blank |= code == WPP_ENOENT;
-	if (code)
-		wpp_media_close(media);
-	else
-		*out = media;
 	return code;
+}
+
+static int give_up(struct wpp_media **out, int code)
+{
+	if (code) {
+		wpp_media_close(*out);
+		*out = NULL;
+	}
+	return code;
+}
+
+/* *@blank: nothing is there that could be lost. */
+static int open_existing(const struct wpp_conf *conf, uint32_t flags, struct wpp_media **out,
+			 bool *blank, struct wpp_media_error *err)
+{
+	int code = open_file(conf, flags, out, err);
+
+	*blank = code == WPP_ENOENT;
+	if (!code)
+		code = open_locked(*out, conf, flags, blank, err);
+	*blank |= code == WPP_ENOENT;
+	return give_up(out, code);
+}
+
+int wpp_media_open_raw(const struct wpp_conf *conf, uint32_t flags, struct wpp_media **out,
+		       struct wpp_media_error *err)
+{
+	int code;
+
+	*out = NULL;
+	if (err)
+		*err = (struct wpp_media_error){ 0 };
+	code = open_file(conf, flags & WPP_MEDIA_RDONLY, out, err);
+	if (!code)
+		code = open_backend(*out, conf, flags, err);
+	if (!code && !(flags & (WPP_MEDIA_RDONLY | WPP_MEDIA_FORCE)))
+		code = wppi_media_look(conf, (*out)->fd, (*out)->path, err);
+	return give_up(out, code);
 }
 
 int wpp_media_open(const struct wpp_conf *conf, uint32_t flags, struct wpp_media **out,

@@ -218,6 +218,19 @@ static int look(const struct job *job, int fd)
 				    : look_for_others(job, fd);
 }
 
+int wppi_media_look(const struct wpp_conf *conf, int fd, const char *path,
+		    struct wpp_media_error *err)
+{
+	const struct job job = {
+		.conf = conf,
+		.type = wpp_backend_type_find(wpp_conf_text(conf, "wpp", "backend")),
+		.path = path,
+		.err = err,
+	};
+
+	return wppi_media_is_blank(fd) ? 0 : look(&job, fd);
+}
+
 static int make_over(const struct job *job, int fd)
 {
 	bool force = job->flags & WPP_MEDIA_FORCE;

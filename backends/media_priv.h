@@ -21,6 +21,10 @@ int wppi_media_locate(const struct wpp_conf *conf, char **path, struct wpp_media
 int wppi_media_backend(const struct wpp_conf *conf, int fd, const char *name, uint32_t flags,
 		       struct wpp_backend **be, struct wpp_medium *m, struct wpp_media_error *err);
 
+/* Is there something on @fd that must not be overwritten unasked? As wpp_media_create() returns. */
+int wppi_media_look(const struct wpp_conf *conf, int fd, const char *path,
+		    struct wpp_media_error *err);
+
 /* Where is the label of which store? WPP_EFORMAT: none of ours. */
 int wppi_media_find_store(struct wpp_backend *be, const struct wpp_medium *m,
 			  struct wpp_geometry *geo);

@@ -42,7 +42,7 @@ class Command(unittest.TestCase):
         self.assertIn("recreate", self.sh("--help").stdout)
         self.assertRegex(self.sh("--version").stdout, r"^wpp \d+\.\d+\.\d+\n$")
         for command in ("run", "adopt", "ls", "persist", "trigger", "recreate", "inspect", "verify", "drop",
-                        "export", "copy", "format", "device", "doctor"):
+                        "export", "copy", "format", "qualify", "device", "doctor"):
             self.assertIn(f"usage: wpp {command}", self.sh(command, "--help").stdout)
 
     def test_wrong_usage_names_the_mistake(self):

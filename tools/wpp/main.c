@@ -21,6 +21,8 @@ static const struct command commands[] = {
 	{ "copy", "--to CONF [--from CONF] [NAME...] [--generation N]",
 	  "copy generations to another medium", cmd_copy },
 	{ "format", "[--force]", "put an empty store on the configured medium", cmd_format },
+	{ "qualify", "DEVICE|FILE [--write | --check [--acked N]] [--force]",
+	  "measure a drive; find out whether it keeps what it acknowledged", cmd_qualify },
 	{ "device", "list | selftest [ADDRESS]", "devices that can be the medium; test an FPGA",
 	  cmd_device },
 	{ "doctor", "", "what this machine can do and what is missing", cmd_doctor },

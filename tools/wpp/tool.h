@@ -57,6 +57,7 @@ int cmd_device(struct tool *t, int argc, char **argv);
 int cmd_doctor(struct tool *t, int argc, char **argv);
 int cmd_format(struct tool *t, int argc, char **argv);
 int cmd_copy(struct tool *t, int argc, char **argv);
+int cmd_qualify(struct tool *t, int argc, char **argv);
 
 /* ---- ui.c: talk on stderr, data on stdout ---- */
 void say(const struct tool *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

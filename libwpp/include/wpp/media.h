@@ -62,10 +62,23 @@ WPP_API WPP_MUST_CHECK int wpp_media_create(const struct wpp_conf *conf, uint32_
 WPP_API WPP_MUST_CHECK int wpp_media_open(const struct wpp_conf *conf, uint32_t flags,
 					  struct wpp_media **out, struct wpp_media_error *err);
 
+/**
+ * wpp_media_open_raw() - open and lock what may become a medium, for other use than a store
+ * @conf:  backend and path, which must exist.
+ * @flags: WPP_MEDIA_RDONLY; WPP_MEDIA_FORCE: also when it holds something.
+ * @out:   NULL behind an error; without a store.
+ * @err:   out, may be NULL.
+ *
+ * Return: 0; WPP_EEXIST: a store is there; WPP_EFORMAT: something else is; WPP_EBUSY: it is in use,
+ *         which no flag overrules; and what wpp_media_open() returns.
+ */
+WPP_API WPP_MUST_CHECK int wpp_media_open_raw(const struct wpp_conf *conf, uint32_t flags,
+					      struct wpp_media **out, struct wpp_media_error *err);
+
 /** wpp_media_close() - close store and backend, drop the lock. @media may be NULL. */
 WPP_API void wpp_media_close(struct wpp_media *media);
 
-/** wpp_media_store() - the store on the medium */
+/** wpp_media_store() - the store on the medium; NULL after wpp_media_open_raw() */
 WPP_API struct wpp_store *wpp_media_store(struct wpp_media *media);
 
 /** wpp_media_backend() - the backend below the store */
