@@ -418,13 +418,16 @@ static const char *fpga_warning(const struct wpp_backend *be)
 			 "moment when this program is killed; an IOMMU and vfio-pci prevent both";
 }
 
-/* Its BAR is what only one may use at a time. */
+/* Its BAR is what only one may use at a time; what stands against that is said best before. */
 static int fpga_locate(const struct wpp_conf *conf, char *file, size_t size,
 		       struct wpp_media_error *err)
 {
+	enum fpga_route route;
 	struct wppi_pci pci;
 	int code = wppi_fpga_find(conf, &pci, err);
 
+	if (!code)
+		code = wppi_fpga_route(&pci, &route, err);
 	if (!code)
 		snprintf(file, size, "/sys/bus/pci/devices/%s/resource0", pci.address);
 	return code;

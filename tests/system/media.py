@@ -61,6 +61,8 @@ class Fpga(Medium):
 
     @property
     def argv(self):
+        if self.device:
+            self.device.wait()  # power went off
         ours, theirs = socket.socketpair()
         with ours:
             self.device = subprocess.Popen([self.program, "--verbose", "--medium", self.file, *self.knobs, "--fd",

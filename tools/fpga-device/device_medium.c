@@ -9,8 +9,11 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include "fpga_device.h"
+
+#define LOCK_TRIES 300 /* 3 s */
 
 static bool failed(const char *path, const char *what)
 {
@@ -37,13 +40,26 @@ static bool look(struct medium *m, const char *path, uint64_t size)
 	return !errno || failed(path, "has no room");
 }
 
+/* The device of the last start may still be on its way out. */
+static bool lock(int fd)
+{
+	const struct timespec pause = { .tv_nsec = 10000000 };
+
+	for (int i = 0; flock(fd, LOCK_EX | LOCK_NB); i++) {
+		if (i == LOCK_TRIES)
+			return false;
+		nanosleep(&pause, NULL);
+	}
+	return true;
+}
+
 bool medium_open(struct medium *m, const char *path, uint64_t size)
 {
 	*m = (struct medium){ .mem = MAP_FAILED };
 	m->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (m->fd < 0)
 		return failed(path, "can't be opened");
-	if (flock(m->fd, LOCK_EX | LOCK_NB)) {
+	if (!lock(m->fd)) {
 		(void)failed(path, "another device uses it");
 	} else if (look(m, path, size)) {
 		m->mem = mmap(NULL, (size_t)m->size, PROT_READ | PROT_WRITE, MAP_SHARED, m->fd, 0);
