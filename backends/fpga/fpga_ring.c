@@ -121,7 +121,6 @@ static void set_up_queue(struct fpga_ring *ring, struct fpga_queue *q)
 {
 	const struct fpga_env *env = &ring->env;
 
-	wpp_memset(q->mem.slot, 0, (size_t)q->mem.nr_slots * sizeof(*q->mem.slot));
 	q->reaped = q->rung = q->posted = q->mem.first_index;
 	q->moved = false;
 	put64(env, q->reg + FPGA_BASE_LO, q->mem.bus);

@@ -130,7 +130,7 @@ WPP_MUST_CHECK int wppi_fpga_identify(const struct fpga_env *env, struct fpga_in
 
 /**
  * wppi_fpga_ring_open() - identify, reset, set up both queues, enable
- * @mem: [FPGA_QUEUES]; zeroed here; the device's until wppi_fpga_ring_stop().
+ * @mem: [FPGA_QUEUES]; the device's until wppi_fpga_ring_stop().
  *
  * Waits for the reset, at most the time-out.
  * Return: 0; WPP_EINVAL: @mem; WPP_EFORMAT, WPP_EIO: ring->fault. Behind an error the device is

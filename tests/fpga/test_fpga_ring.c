@@ -297,6 +297,33 @@ static void slow_is_not_stuck(void **state)
 	bench_free(b);
 }
 
+/* Each command is within the time-out, all together are not. */
+static void a_stream_may_take_longer(void **state)
+{
+	struct bench *b =
+		bench_open(&(struct rig_cfg){ .knobs = { .bandwidth = 2048 }, .contiguous = true });
+
+	(void)state;
+	for (int i = 0; i < 10; i++)
+		post(b, FPGA_OP_WRITE, 0, 4096);
+	assert_int_equal(drain(b, FPGA_WRITES), FPGA_DONE);
+	assert_true(b->rig->now_ns > 20 * SECOND);
+	bench_free(b);
+}
+
+static void nothing_is_reaped_behind_a_fault(void **state)
+{
+	struct bench *b = bench_open(&(struct rig_cfg){ .knobs = { .drop_after = 1 } });
+	uint32_t code;
+
+	(void)state;
+	post(b, FPGA_OP_WRITE, 0, 4096);
+	expect_loss(b, FPGA_TIMEOUT, 5 * SECOND + SECOND / 100);
+	b->rig->mem[FPGA_WRITES].slot[0].status = fpga_le32(FPGA_DONE);
+	assert_false(wppi_fpga_ring_reap(&b->ring, FPGA_WRITES, &code));
+	bench_free(b);
+}
+
 static void dead_device_is_noticed_soon(void **state)
 {
 	(void)state;
@@ -540,6 +567,8 @@ int main(void)
 		cmocka_unit_test(stuck_device_times_out),
 		cmocka_unit_test(time_out_is_configurable),
 		cmocka_unit_test(slow_is_not_stuck),
+		cmocka_unit_test(a_stream_may_take_longer),
+		cmocka_unit_test(nothing_is_reaped_behind_a_fault),
 		cmocka_unit_test(dead_device_is_noticed_soon),
 		cmocka_unit_test(stuck_reset_is_bounded),
 		cmocka_unit_test(halts_tell_why),
