@@ -84,6 +84,13 @@ static void fail(struct wpp_io *io, int err)
 		io->priv[ERROR] = (uint64_t)-err;
 }
 
+/* A complete write is durable already, unless there is a cache: then a FLUSH follows in the ring.
+ */
+static bool wants_flush(const struct fpga *f, const struct wpp_io *io)
+{
+	return io->flags & WPP_IO_FUA && f->ring.info.caps & FPGA_CAPS_VOLATILE_CACHE;
+}
+
 static void post_flush(struct fpga *f, struct wpp_io *io)
 {
 	wppi_fpga_ring_post(&f->ring, FPGA_WRITES, FPGA_OP_FLUSH, 0, 0, 0);
@@ -105,7 +112,7 @@ static void post_piece(struct fpga *f, enum fpga_queue_id id, struct wpp_io *io)
 			    io->off + io->priv[MOVED], p.len);
 	io->priv[COMMANDS]++;
 	io->priv[MOVED] += p.len;
-	io->priv[UNPOSTED] = io->priv[MOVED] < io->len;
+	io->priv[UNPOSTED] = io->priv[MOVED] < io->len || wants_flush(f, io);
 }
 
 /* Post what there is room for, and tell the device when it pays. */
@@ -116,7 +123,7 @@ static void pump(struct fpga *f, enum fpga_queue_id id)
 	while (flow->posting && wppi_fpga_ring_room(&f->ring, id)) {
 		struct wpp_io *io = flow->posting;
 
-		if (io->op == WPP_IO_FLUSH)
+		if (io->priv[MOVED] == io->len)
 			post_flush(f, io);
 		else
 			post_piece(f, id, io);
@@ -170,7 +177,8 @@ static int check(const struct fpga *f, const struct wpp_io *io)
 {
 	uint64_t at = io->flags & WPP_IO_PHYS ? io->pa : (uintptr_t)io->buf;
 
-	if (io->flags & ~(uint32_t)WPP_IO_PHYS)
+	if (io->flags & ~(uint32_t)(WPP_IO_PHYS | WPP_IO_FUA) ||
+	    (io->flags & WPP_IO_FUA && io->op != WPP_IO_WRITE))
 		return WPP_EINVAL;
 	if (io->op == WPP_IO_FLUSH)
 		return io->len ? WPP_EINVAL : 0;
@@ -226,7 +234,7 @@ static int fpga_poll(struct wpp_backend *be)
 
 static uint32_t caps_of(const struct fpga_info *info)
 {
-	uint32_t caps = WPP_CAP_PHYSICAL | WPP_CAP_EMERGENCY;
+	uint32_t caps = WPP_CAP_PHYSICAL | WPP_CAP_EMERGENCY | WPP_CAP_FUA;
 
 	if (info->caps & FPGA_CAPS_PERSISTENT)
 		caps |= WPP_CAP_DURABLE;

@@ -466,6 +466,38 @@ static void emergency_write_is_durable(void **state)
 	bench_free(b);
 }
 
+static void note_done(struct wpp_io *io, int err)
+{
+	*(int *)io->owner = err;
+}
+
+/* On its own where a complete write is durable, with a FLUSH behind it where there is a cache. */
+static void fua_write_is_durable(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i < 2; i++) {
+		struct bench *b =
+			bench_new(&(struct rig_cfg){ .knobs = { .cache_bytes = i << 20 } });
+		int res = 1;
+		struct wpp_io io = { .op = WPP_IO_WRITE,
+				     .flags = WPP_IO_FUA,
+				     .len = 65536,
+				     .buf = b->buf,
+				     .done = note_done,
+				     .owner = &res };
+		struct fpga f;
+
+		open_backend(b, &f);
+		assert_int_equal(f.be.ops->submit(&f.be, &io), 0);
+		while (res > 0)
+			assert_true(f.be.ops->poll(&f.be) >= 0);
+		assert_int_equal(res, 0);
+		assert_memory_equal(b->rig->medium, b->buf, 65536);
+		assert_int_equal(rig_counts(b->rig).flushes, i);
+		bench_free(b);
+	}
+}
+
 /* In the middle of somebody's moves: they are dropped, and never heard of again. */
 static void emergency_write_takes_over(void **state)
 {
@@ -574,6 +606,7 @@ int main(void)
 		cmocka_unit_test(halts_tell_why),
 		cmocka_unit_test(iommu_faults_end),
 		cmocka_unit_test(wild_statuses_are_errors),
+		cmocka_unit_test(fua_write_is_durable),
 		cmocka_unit_test(emergency_write_is_durable),
 		cmocka_unit_test(emergency_write_takes_over),
 		cmocka_unit_test(selftest_tells_where),
