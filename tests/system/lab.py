@@ -54,9 +54,12 @@ class Lab:
         more = ["-M", ",".join(board), "-m", ",".join(memory), *self.disk("root", self.root, True),
                 *self.disk("data", self.dir / "data.img", False)]
         for medium in media:
+            medium.plug()
             more += medium.argv
         m = Machine(kernel, initrd, [*more, *argv], self.dir / f"boot{number}.log", append,
-                    cpus or self.cpus, icount)
+                    cpus or self.cpus, icount, media)
+        # What runs now has ids that the next boot does not use.
+        m.sh(f"echo {20000 + 1000 * number} >/proc/sys/kernel/ns_last_pid")
         self.machines.append(m)
         return m
 

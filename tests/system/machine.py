@@ -27,11 +27,12 @@ def die_with_parent():
 class Machine:
     """argv: what QEMU gets besides. console: file that takes the first serial line."""
 
-    def __init__(self, kernel, initrd, argv, console, append="", cpus=2, icount=None):
+    def __init__(self, kernel, initrd, argv, console, append="", cpus=1, icount=None, media=()):
         self.console = pathlib.Path(console)
         self.sockets = self.console.with_suffix("")
         self.sockets.mkdir()
         self.rest = b""
+        self.media = media
         command = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-smp", str(cpus), "-display",
                    "none", "-monitor", "none", "-no-reboot", "-nodefaults", "-kernel", kernel.vmlinuz, "-initrd",
                    initrd, "-append", f"console=ttyS0 panic=-1 no_timer_check loglevel=5 printk.devkmsg=on {append}".strip(),
@@ -47,8 +48,13 @@ class Machine:
                                      pass_fds=passed)
         for fd in passed:  # the other end has to see when QEMU ends
             os.close(fd)
-        self.control = self.connect("control")
-        self.expect("READY")
+        self.control = socket.socket()
+        try:
+            self.control = self.connect("control")
+            self.expect("READY")
+        except BaseException:
+            self.kill()
+            raise
 
     def connect(self, name):
         # A path relative to the directory: the length of a socket's name is limited.
@@ -119,13 +125,14 @@ class Machine:
     def kill(self):
         """The power fails."""
         self.qemu.kill()
-        self.qemu.wait()
-        self.control.close()
+        self.wait_end()
 
     def wait_end(self, seconds=GUARD):
         """QEMU ends by itself; its exit code (isa-debug-exit: 2 * value + 1)."""
         code = self.qemu.wait(seconds)
         self.control.close()
+        for medium in self.media:
+            medium.unplug()
         return code
 
     def off(self):

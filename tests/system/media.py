@@ -8,12 +8,19 @@ from need import skip
 
 
 class Medium:
+    """board, memory, argv: what QEMU gets for it."""
     board, memory, argv = [], [], []
 
     def __init__(self, lab, name, mib=256):
         self.file = lab.dir / f"{name}.img"
         self.mib = mib
         images.make_file(self.file, mib)
+
+    def plug(self):
+        """Before each boot."""
+
+    def unplug(self):
+        """After QEMU has ended."""
 
 
 class Nvdimm(Medium):
@@ -56,16 +63,16 @@ class Fpga(Medium):
         self.program = lab.build / "tools/fpga-device/wpp-fpga-device"
         if not self.program.exists():
             skip("wpp-fpga-device was not built")
-        self.log = open(lab.dir / "fpga.log", "a")
+        self.log = lab.dir / "fpga.log"
         self.knobs, self.ram, self.device = knobs, ram, None
 
-    @property
-    def argv(self):
-        if self.device:
-            self.device.wait()  # power went off
+    def plug(self):
         ours, theirs = socket.socketpair()
-        with ours:
+        with ours, open(self.log, "a") as log:
             self.device = subprocess.Popen([self.program, "--verbose", "--medium", self.file, *self.knobs, "--fd",
-                                            str(ours.fileno())], pass_fds=[ours.fileno()], stderr=self.log)
-        return ["-object", f"memory-backend-memfd,id=ram,size={self.ram},share=on", "-device",
-                f"x-pci-proxy-dev,id=wpp,addr=0x5,fd={theirs.detach()}"]
+                                            str(ours.fileno())], pass_fds=[ours.fileno()], stderr=log)
+        self.argv = ["-object", f"memory-backend-memfd,id=ram,size={self.ram},share=on", "-device",
+                     f"x-pci-proxy-dev,id=wpp,addr=0x5,fd={theirs.detach()}"]
+
+    def unplug(self):
+        self.device.wait(60)
