@@ -2,9 +2,9 @@
 /*
  * Copying pages out of a stopped process into the open generation.
  *
- * Batches go round in a ring: named, filled, put. A second thread fills while
- * the first one puts, which takes the checksums; the first one fills too when
- * it has nothing to put. Batches are put in the order they were named in.
+ * Batches go round in a ring: named, filled and summed, put. A second thread
+ * fills; the first one puts, and fills too when it has nothing to put. Batches
+ * are put in the order they were named in.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -18,7 +18,8 @@
 #include "pages.h"
 #include "ring.h"
 
-#define BATCH_PAGES  1024u /* 4 MiB a move, 1024 vectors a call */
+#define BATCH_PAGES  512u /* 2 MiB a move */
+#define SLICE	     64u  /* pages: copied and summed while they are in the cache */
 #define RING	     16u
 #define ROOM_STEP    512u		 /* pages: a huge page */
 #define WINDOW_PAGES (16u * BATCH_PAGES) /* on the medium, when it is byte-addressable */
@@ -38,11 +39,10 @@ struct batch {
 	int fd; /* file it comes from; -1: the process' memory */
 	uint32_t space;
 	uint32_t nr;
-	unsigned int nr_iov;
 	uint8_t *to;
 	uint64_t mark;
 	uint64_t page[BATCH_PAGES];
-	struct iovec iov[BATCH_PAGES]; /* stretches that are contiguous in the source */
+	uint32_t crc[BATCH_PAGES];
 };
 
 /* Where pages come from: the process' memory, or a file when fd >= 0. */
@@ -100,14 +100,29 @@ static int read_file(int fd, uint8_t *to, uint64_t off, uint64_t len)
 	return 0;
 }
 
-/* From byte @done on: memory that the process itself may not read is left to /proc/PID/mem. */
-static int read_one_by_one(int fd, const struct batch *b, uint64_t done)
+/* Pages that are neighbours in the source in one vector each. */
+static unsigned int name_vectors(const uint64_t *page, uint32_t nr, struct iovec *iov)
 {
-	uint8_t *to = b->to;
+	unsigned int n = 0;
 
-	for (unsigned int i = 0; i < b->nr_iov; i++) {
-		uint64_t addr = (uint64_t)(uintptr_t)b->iov[i].iov_base;
-		uint64_t len = b->iov[i].iov_len;
+	for (uint32_t i = 0; i < nr; i++) {
+		if (i && page[i] == page[i - 1] + 1) {
+			iov[n - 1].iov_len += WPP_PAGE_SIZE;
+			continue;
+		}
+		iov[n].iov_base = (void *)(uintptr_t)(page[i] * WPP_PAGE_SIZE);
+		iov[n++].iov_len = WPP_PAGE_SIZE;
+	}
+	return n;
+}
+
+/* From byte @done on: memory that the process itself may not read is left to /proc/PID/mem. */
+static int read_one_by_one(int fd, uint8_t *to, const struct iovec *iov, unsigned int nr,
+			   uint64_t done)
+{
+	for (unsigned int i = 0; i < nr; i++) {
+		uint64_t addr = (uint64_t)(uintptr_t)iov[i].iov_base;
+		uint64_t len = iov[i].iov_len;
 		uint64_t skip = done < len ? done : len;
 		int err = read_file(fd, to + skip, addr + skip, len - skip);
 
@@ -119,19 +134,36 @@ static int read_one_by_one(int fd, const struct batch *b, uint64_t done)
 	return 0;
 }
 
-static int fill(const struct copier *cp, const struct batch *b)
+static int fill_slice(const struct copier *cp, int fd, const uint64_t *page, uint32_t nr,
+		      uint8_t *to)
 {
-	struct iovec mine = { b->to, (size_t)b->nr * WPP_PAGE_SIZE };
-	ssize_t n;
+	struct iovec mine = { to, (size_t)nr * WPP_PAGE_SIZE }, theirs[SLICE];
+	unsigned int n = name_vectors(page, nr, theirs);
+	ssize_t len;
 
-	if (b->fd >= 0)
-		return read_one_by_one(b->fd, b, 0);
-	n = process_vm_readv(cp->pid, &mine, 1, b->iov, b->nr_iov, 0);
-	if (n < 0 && errno != EFAULT)
+	if (fd >= 0)
+		return read_one_by_one(fd, to, theirs, n, 0);
+	len = process_vm_readv(cp->pid, &mine, 1, theirs, n, 0);
+	if (len < 0 && errno != EFAULT)
 		return -errno;
-	if (n == (ssize_t)mine.iov_len)
+	if (len == (ssize_t)mine.iov_len)
 		return 0;
-	return read_one_by_one(cp->mem, b, n < 0 ? 0 : (uint64_t)n);
+	return read_one_by_one(cp->mem, to, theirs, n, len < 0 ? 0 : (uint64_t)len);
+}
+
+static int fill(const struct copier *cp, struct batch *b)
+{
+	int err = 0;
+
+	for (uint32_t i = 0; !err && i < b->nr; i += SLICE) {
+		uint32_t nr = b->nr - i < SLICE ? b->nr - i : SLICE;
+		uint8_t *to = b->to + (size_t)i * WPP_PAGE_SIZE;
+
+		err = fill_slice(cp, b->fd, b->page + i, nr, to);
+		if (!err)
+			wpp_store_sums(cp->st, to, nr, b->crc + i);
+	}
+	return err;
 }
 
 /* With the lock: the oldest batch that nobody fills yet. */
@@ -160,7 +192,7 @@ static void *fill_batches(void *arg)
 	struct copier *cp = arg;
 	struct batch *b;
 
-	if (!cp->buffers.mem) /* else the backend's threads need a CPU too */
+	if (!cp->buffers.mem || cp->buffers.lender) /* else the backend's threads need a CPU too */
 		wppi_urgency_raise();
 	pthread_mutex_lock(&cp->lock);
 	while (!cp->stop) {
@@ -238,15 +270,12 @@ static uint32_t room_for(struct copier *cp, struct batch *b)
 static void name_pages(struct batch *b, struct source *s, uint32_t room)
 {
 	b->nr = 0;
-	b->nr_iov = 0;
 	while (b->nr < room && s->run < s->runs->nr) {
 		const struct run *r = &s->runs->v[s->run];
 		uint64_t first = r->first + s->at, nr = r->nr - s->at;
 
 		if (nr > room - b->nr)
 			nr = room - b->nr;
-		b->iov[b->nr_iov].iov_base = (void *)(uintptr_t)(first * WPP_PAGE_SIZE);
-		b->iov[b->nr_iov++].iov_len = nr * WPP_PAGE_SIZE;
 		for (uint64_t i = 0; i < nr; i++)
 			b->page[b->nr++] = first + i;
 		s->at += nr;
@@ -317,7 +346,7 @@ static int put_oldest(struct copier *cp)
 	await_oldest(cp);
 	err = b->err;
 	if (!err)
-		err = wpp_writer_put(cp->w, b->space, b->page, b->nr, b->to);
+		err = wpp_writer_put_summed(cp->w, b->space, b->page, b->nr, b->to, b->crc);
 	b->mark = wpp_writer_mark(cp->w);
 	pthread_mutex_lock(&cp->lock);
 	b->state = cp->buffers.mem ? LENT : FREE;

@@ -27,6 +27,12 @@ uint32_t wppi_block_crc(const struct wpp_store *st, const void *block)
 	return wppi_crc32c(st->crc_hw, 0, block, WPP_PAGE_SIZE);
 }
 
+void wpp_store_sums(const struct wpp_store *st, const void *data, uint32_t nr, uint32_t *crc)
+{
+	for (uint32_t i = 0; i < nr; i++)
+		crc[i] = wppi_block_crc(st, (const uint8_t *)data + (size_t)i * WPP_PAGE_SIZE);
+}
+
 int wppi_block_read(struct wpp_store *st, const char *what, uint32_t place, uint32_t crc, void *buf,
 		    struct wpp_diag *diag)
 {

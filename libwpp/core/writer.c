@@ -20,6 +20,7 @@ struct batch {
 	const uint64_t *page;
 	const void *const *at;
 	const uint8_t *data;
+	const uint32_t *crc; /* NULL: to be taken */
 	uint64_t len;
 	uint32_t place; /* in place on a byte-addressable medium; 0: to be written */
 };
@@ -199,7 +200,7 @@ static int move_page(const struct batch *b, uint32_t i, uint32_t place, uint32_t
 		return move_copy(b, data, (uint32_t)left, place, crc);
 	if ((uintptr_t)data & (st->medium.buf_align - 1))
 		return move_copy(b, data, WPP_PAGE_SIZE, place, crc);
-	*crc = wppi_block_crc(st, data);
+	*crc = b->crc ? b->crc[i] : wppi_block_crc(st, data);
 	return wppi_moves_add(&st->moves, WPP_IO_WRITE, place, (void *)(uintptr_t)data);
 }
 
@@ -314,10 +315,12 @@ static bool put_ok(uint32_t space, const uint64_t *page, uint32_t nr)
 	       pages_ok(page, nr);
 }
 
-int wpp_writer_put(struct wpp_writer *w, uint32_t space, const uint64_t *page, uint32_t nr,
-		   const void *data)
+int wpp_writer_put_summed(struct wpp_writer *w, uint32_t space, const uint64_t *page, uint32_t nr,
+			  const void *data, const uint32_t *crc)
 {
-	struct batch b = { .w = w, .space = space, .nr = nr, .page = page, .data = data };
+	struct batch b = {
+		.w = w, .space = space, .nr = nr, .page = page, .data = data, .crc = crc
+	};
 	int err;
 
 	if (!put_ok(space, page, nr) || (uintptr_t)data & (w->st->medium.buf_align - 1))
@@ -329,6 +332,12 @@ int wpp_writer_put(struct wpp_writer *w, uint32_t space, const uint64_t *page, u
 	if (!err && b.place)
 		shrink_direct(w, &b);
 	return err;
+}
+
+int wpp_writer_put(struct wpp_writer *w, uint32_t space, const uint64_t *page, uint32_t nr,
+		   const void *data)
+{
+	return wpp_writer_put_summed(w, space, page, nr, data, NULL);
 }
 
 int wpp_writer_put_pages(struct wpp_writer *w, uint32_t space, const uint64_t *page, uint32_t nr,

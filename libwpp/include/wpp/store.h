@@ -215,6 +215,25 @@ WPP_API WPP_MUST_CHECK int wpp_writer_put(struct wpp_writer *w, uint32_t space,
 					  const uint64_t *page, uint32_t nr, const void *data);
 
 /**
+ * wpp_store_sums() - checksums of pages, for wpp_writer_put_summed()
+ * @data: [@nr][4096] bytes.
+ * @crc:  out, [@nr].
+ * Context: any thread, also while another one uses the store.
+ */
+WPP_API void wpp_store_sums(const struct wpp_store *st, const void *data, uint32_t nr,
+			    uint32_t *crc);
+
+/**
+ * wpp_writer_put_summed() - as wpp_writer_put(), with checksums that are known already
+ * @crc: in, [nr]: what wpp_store_sums() gave for @data. Taken as it is: with a wrong one the page
+ * is damaged for every reader. For who can sum pages while they are in his CPU's cache, or on
+ * several CPUs.
+ */
+WPP_API WPP_MUST_CHECK int wpp_writer_put_summed(struct wpp_writer *w, uint32_t space,
+						 const uint64_t *page, uint32_t nr,
+						 const void *data, const uint32_t *crc);
+
+/**
  * wpp_writer_put_pages() - as wpp_writer_put(), for pages that lie anywhere in memory
  * @data: in, [nr]: address of each page, aligned to the medium's buf_align; the array itself is not
  *        kept. Not inside what wpp_writer_direct() gave.

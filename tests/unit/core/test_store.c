@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <wpp/crc32c.h>
 
 #include <wpp/store.h>
 
@@ -441,6 +442,36 @@ static void scattered_pages_are_gathered(void **state)
 	bed_free(bed);
 }
 
+/* Sums that the caller took count; a wrong one is met by each reader. */
+static void sums_of_the_caller(void **state)
+{
+	struct bed *bed = bed_new(MIB, 4, 0);
+	const uint64_t page[] = { 3, 4, 9 };
+	struct wpp_writer *w;
+	struct wpp_reader *r;
+	struct wpp_run run;
+	uint32_t crc[3];
+
+	(void)state;
+	for (uint32_t i = 0; i < 3; i++)
+		fill(bed->buf + i * 4096, i);
+	wpp_store_sums(bed->st, bed->buf, 3, crc);
+	assert_int_equal(crc[1], wpp_crc32c(0, bed->buf + 4096, 4096));
+	assert_int_equal(wpp_writer_begin(bed->st, "a", 0, &w), 0);
+	assert_int_equal(wpp_writer_put_summed(w, 2, page, 3, bed->buf, crc), 0);
+	assert_int_equal(wpp_writer_settle(w), 0);
+	crc[0] ^= 1;
+	assert_int_equal(wpp_writer_put_summed(w, 3, page, 1, bed->buf, crc), 0);
+	assert_int_equal(wpp_writer_commit(w, 0, NULL), 0);
+	for (uint32_t i = 0; i < 3; i++)
+		assert_page(bed, "a", 0, page[i], i);
+	assert_int_equal(wpp_reader_open(bed->st, "a", 0, &r, NULL), 0);
+	assert_int_equal(wpp_reader_next(r, 3, 0, 1, &run), 0);
+	assert_int_equal(wpp_reader_read(r, &run, bed->buf, NULL), WPP_ECORRUPT);
+	wpp_reader_close(r);
+	bed_free(bed);
+}
+
 #define NR_ANYWHERE 600u
 
 /* Pages from all over memory, three of four of them alone, cost moves but no places of their own.
@@ -609,6 +640,7 @@ int main(void)
 		cmocka_unit_test(reader_outlives_its_release),
 		cmocka_unit_test(nine_readers_are_one_too_many),
 		cmocka_unit_test(scattered_pages_are_gathered),
+		cmocka_unit_test(sums_of_the_caller),
 		cmocka_unit_test(pages_from_anywhere),
 		cmocka_unit_test(reader_refuses_a_run_that_is_not_there),
 		cmocka_unit_test(read_only_store_writes_nothing),
