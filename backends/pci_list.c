@@ -47,19 +47,20 @@ static void link_name(const char *address, const char *name, char *out, size_t s
 		 strrchr(target, '/') ? strrchr(target, '/') + 1 : "");
 }
 
-static bool file_says(const char *address, const char *name, const char *text)
+/* The IOMMU gives its group all of memory (iommu=pt). */
+static bool passes_through(const char *address)
 {
-	char path[PATH_MAX], line[64] = "";
+	char path[PATH_MAX], type[64] = "";
 	FILE *file;
 
-	snprintf(path, sizeof(path), SYSFS "/%s/iommu_group/%s", address, name);
+	snprintf(path, sizeof(path), SYSFS "/%s/iommu_group/type", address);
 	file = fopen(path, "re");
 	if (!file)
 		return false;
-	if (!fgets(line, sizeof(line), file))
-		line[0] = '\0';
+	if (!fgets(type, sizeof(type), file))
+		type[0] = '\0';
 	fclose(file);
-	return !strncmp(line, text, strlen(text));
+	return !strncmp(type, "identity", strlen("identity"));
 }
 
 static void look_at_iommu(struct wppi_pci *pci)
@@ -68,12 +69,7 @@ static void look_at_iommu(struct wppi_pci *pci)
 
 	link_name(pci->address, "iommu_group", group, sizeof(group));
 	pci->iommu_group = group[0] ? atoi(group) : -1;
-	if (!group[0] || file_says(pci->address, "type", "identity"))
-		pci->iommu = WPPI_IOMMU_NONE;
-	else if (file_says(pci->address, "name", "vfio-noiommu"))
-		pci->iommu = WPPI_IOMMU_DISABLED;
-	else
-		pci->iommu = WPPI_IOMMU_GUARDED;
+	pci->guarded = group[0] && !passes_through(pci->address);
 }
 
 static void describe(struct pci_dev *dev, struct wppi_pci *pci)

@@ -7,13 +7,6 @@
 
 #define WPPI_PCI_ADDRESS_MAX 16
 
-/* What stands between the function and memory. */
-enum wppi_iommu {
-	WPPI_IOMMU_NONE,     /* nothing; or the IOMMU passes it through */
-	WPPI_IOMMU_GUARDED,  /* only what was mapped for it can be reached */
-	WPPI_IOMMU_DISABLED, /* nothing, and VFIO knows: its no-IOMMU mode */
-};
-
 struct wppi_pci {
 	char address[WPPI_PCI_ADDRESS_MAX]; /* 0000:00:05.0 */
 	uint16_t vendor, device;
@@ -21,7 +14,7 @@ struct wppi_pci {
 	uint8_t interface;
 	char driver[64]; /* "": none */
 	int iommu_group; /* -1: none */
-	enum wppi_iommu iommu;
+	bool guarded;	 /* by an IOMMU: it reaches only what was mapped for it */
 };
 
 /* Calls @each for every function, in bus order, until it returns false. 0 or an error. */

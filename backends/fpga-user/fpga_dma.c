@@ -13,12 +13,17 @@
 #include "fpga_user.h"
 
 #define SMALL_PAGE 4096u
-/* Where the IOMMU maps memory whose physical address is not told: clear of the MSI window. */
-#define IOMMU_BASE 0x10000000u
+/*
+ * Where the IOMMU maps memory whose physical address is not told: where no machine has memory, so
+ * that a device that the IOMMU does not see does no harm; or clear of the MSI window.
+ */
+#define IOMMU_HIGH 0x4000000000ull
+#define IOMMU_LOW  0x10000000u
 
-void wppi_fpga_dma_init(struct fpga_dma *dma, const struct fpga_vfio *vfio)
+void wppi_fpga_dma_init(struct fpga_dma *dma, const struct fpga_vfio *vfio, uint64_t bus_limit)
 {
-	*dma = (struct fpga_dma){ .vfio = vfio, .next_bus = IOMMU_BASE };
+	*dma = (struct fpga_dma){ .vfio = vfio };
+	dma->next_bus = bus_limit >= 2ull * IOMMU_HIGH - 1 ? IOMMU_HIGH : IOMMU_LOW;
 }
 
 /* From /proc/self/pagemap; 0: not told. */

@@ -123,8 +123,7 @@ int wppi_fpga_route(const struct wppi_pci *pci, enum fpga_route *route, struct w
 		return wppi_fail(
 			err, WPP_EBUSY, "%s: driver %s uses it%s", pci->address, pci->driver,
 			strcmp(pci->driver, "wpp") ? "" : "; set backend = module in [wpp]");
-	if (pci->iommu == WPPI_IOMMU_GUARDED ||
-	    (is_vfio && pci->iommu == WPPI_IOMMU_NONE && pci->iommu_group >= 0)) {
+	if (pci->guarded || is_vfio) {
 		*route = FPGA_BY_VFIO;
 		return route_by_vfio(pci, err);
 	}

@@ -236,12 +236,10 @@ static int open_route(struct fpga_user *u, const struct wppi_pci *pci, struct wp
 			return code;
 		wppi_fpga_vfio_bus_master(&u->vfio, true);
 		u->regs = u->vfio.regs;
-		wppi_fpga_dma_init(&u->dma, &u->vfio);
 		return 0;
 	}
 	code = wppi_fpga_bar_open(&u->bar, pci, err);
 	u->regs = u->bar.regs;
-	wppi_fpga_dma_init(&u->dma, NULL);
 	return code;
 }
 
@@ -325,6 +323,7 @@ static int start(struct fpga_user *u, const struct wpp_conf *conf, const char *a
 
 	if (code)
 		return no_answer(fault, u, code, address, err);
+	wppi_fpga_dma_init(&u->dma, u->route == FPGA_BY_VFIO ? &u->vfio : NULL, info.bus_limit);
 	u->transfer = (uint32_t)wpp_conf_number(conf, "fpga", "transfer");
 	if (!u->transfer)
 		u->transfer =

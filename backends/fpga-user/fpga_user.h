@@ -85,7 +85,8 @@ struct fpga_dma {
 	struct fpga_area area[FPGA_AREAS_MAX];
 };
 
-void wppi_fpga_dma_init(struct fpga_dma *dma, const struct fpga_vfio *vfio);
+/* @bus_limit: last address that the device reaches. */
+void wppi_fpga_dma_init(struct fpga_dma *dma, const struct fpga_vfio *vfio, uint64_t bus_limit);
 /* @len: rounded up to huge pages; zeroed. WPP_ENOMEM: too few; WPP_EPERM: addresses are hidden. */
 int wppi_fpga_dma_alloc(struct fpga_dma *dma, uint64_t len, void **mem);
 void wppi_fpga_dma_free(struct fpga_dma *dma, void *mem);

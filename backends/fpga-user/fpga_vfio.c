@@ -27,9 +27,11 @@ static int open_group(struct fpga_vfio *v, const struct wppi_pci *pci, struct wp
 	v->container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
 	if (v->container < 0)
 		return failed(pci, "/dev/vfio/vfio", err);
-	if (ioctl(v->container, VFIO_GET_API_VERSION) != VFIO_API_VERSION ||
-	    ioctl(v->container, VFIO_CHECK_EXTENSION, VFIO_TYPE1v2_IOMMU) != 1)
+	if (ioctl(v->container, VFIO_GET_API_VERSION) != VFIO_API_VERSION)
 		return wppi_fail(err, WPP_EFORMAT, "%s: VFIO: this kernel's version is unknown",
+				 pci->address);
+	if (ioctl(v->container, VFIO_CHECK_EXTENSION, VFIO_TYPE1v2_IOMMU) != 1)
+		return wppi_fail(err, WPP_ENOENT, "%s: VFIO: no IOMMU: modprobe vfio_iommu_type1",
 				 pci->address);
 	v->group = open(path, O_RDWR | O_CLOEXEC);
 	if (v->group < 0)

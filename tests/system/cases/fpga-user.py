@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""The FPGA driven from user space: found, tested, through two outages; then each way in which it fails."""
+"""The FPGA driven from user space: found, tested, through two outages; then it vanishes under a persist.
+Argument iommu: an IOMMU guards it, so it is driven through VFIO."""
 import media
 from outage import outages
 from workloads import configure, wpp
@@ -12,35 +13,48 @@ def find(m):
     return device
 
 
+# The device sees physical addresses in any case (it is no part of QEMU); with huge pages the IOMMU is set up so.
+IOMMU = dict(append="intel_iommu=on", argv=["-device", "intel-iommu"])
+BIND = """modprobe -a vfio_iommu_type1 vfio_pci || exit
+echo vfio-pci >/sys/bus/pci/devices/0000:00:05.0/driver_override; echo 0000:00:05.0 >/sys/bus/pci/drivers_probe"""
+
+
 def run(lab, args):
     fpga = media.Fpga(lab)
+    iommu = "iommu" in args.words
 
     def boot(first):
-        m = lab.boot(fpga)
+        m = lab.boot(fpga, **(IOMMU if iommu else {}))
         configure(m, backend="fpga")
         if first:
-            refused(m)
+            refused(m, iommu)
         m.sh(f"sysctl -q vm.nr_hugepages={PAGES}")
+        if iommu:
+            m.sh(BIND)
         if first:
             device = find(m)
             assert device["usable"] and device["path"] == "0000:00:05.0", device
+            assert device["driver"] == ("vfio-pci" if iommu else ""), device
             tested = wpp(m, "device", "selftest")
             assert tested["passed"] and len(tested["steps"]) == 6, tested
             m.sh("wpp format")
             code, text = wpp(m, "format", ok=False)
             assert code == 1 and "--force" in text, text
         told = m.sh("wpp doctor | grep durable")
-        assert "PCIe device" in told, told
+        assert ("VFIO" if iommu else "huge pages") in told, told
         return m
 
     outages(lab, boot)
-    vanishes(lab, fpga)
+    if not iommu:
+        vanishes(lab, fpga)
 
 
-def refused(m):
-    """Without memory for it, or as another user: said by name, and nothing hangs."""
+def refused(m, iommu):
+    """Not bound, without memory for it, as another user: said by name, and nothing hangs."""
     code, text = wpp(m, "format", ok=False)
-    assert code == 1 and "vm.nr_hugepages" in text, text
+    assert code == 1 and ("vfio-pci" if iommu else "vm.nr_hugepages") in text, text
+    if iommu:
+        return
     code, text = m.sh("cp /run/wpp.conf /tmp; su -s /bin/sh nobody -c 'wpp --config /tmp/wpp.conf format' 2>&1", ok=False)
     assert code == 6 and "root" in text, (code, text)
     code, text = wpp(m, "device", "selftest", "0000:00:1f.0", ok=False)
