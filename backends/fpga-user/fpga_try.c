@@ -13,6 +13,8 @@
 #define LARGE	 (1u << 20)
 #define NR_SMALL 64u
 #define NR_LARGE 64u
+#define DEPTH	 16u
+#define BUF_LEN	 (3 * LARGE)
 
 struct trial {
 	struct wpp_conf *conf;
@@ -20,7 +22,7 @@ struct trial {
 	wpp_selftest_fn step;
 	void *arg;
 	struct wpp_media_error *err;
-	uint8_t *buf; /* 3 * LARGE */
+	uint8_t *buf; /* BUF_LEN */
 	uint64_t since;
 };
 
@@ -89,22 +91,23 @@ static void moved(struct wpp_io *io, int err)
 		b->err = err;
 }
 
-/* Reads, @depth at a time, into the same buffers again and again. */
+/* Reads, @depth at a time; nobody looks at the buffers. */
 static int read_burst(struct trial *t, uint32_t len, uint32_t nr, uint32_t depth, const char *what)
 {
 	struct fpga *f = wppi_fpga_user_driver(t->user);
-	struct wpp_io io[3];
+	struct wpp_io io[DEPTH];
 	struct burst b = { 0 };
 	uint32_t posted = 0;
 
-	while (!b.err && (posted < nr || b.pending)) {
-		if (posted < nr && b.pending < depth) {
+	/* Also behind an error: what is in flight still uses the buffers. */
+	while (b.pending || (!b.err && posted < nr)) {
+		if (!b.err && posted < nr && b.pending < depth) {
 			struct wpp_io *next = &io[posted % depth];
 
 			*next = (struct wpp_io){ .op = WPP_IO_READ,
 						 .len = len,
 						 .off = posted * (uint64_t)len % f->size,
-						 .buf = t->buf + posted % depth * len,
+						 .buf = t->buf + posted % 3 * len,
 						 .done = moved,
 						 .owner = &b };
 			b.err = f->be.ops->submit(&f->be, next);
@@ -112,6 +115,7 @@ static int read_burst(struct trial *t, uint32_t len, uint32_t nr, uint32_t depth
 			b.pending += !b.err;
 		} else if (f->be.ops->poll(&f->be) < 0) {
 			b.err = WPP_EIO;
+			break;
 		}
 	}
 	if (b.err)
@@ -129,7 +133,7 @@ static int run(struct trial *t)
 	if (!code)
 		code = read_burst(t, SMALL, NR_SMALL, 1, "64 reads of 4 KiB, one by one");
 	if (!code && wppi_fpga_user_driver(t->user)->size % LARGE == 0)
-		code = read_burst(t, LARGE, NR_LARGE, 3, "64 reads of 1 MiB, three at a time");
+		code = read_burst(t, LARGE, NR_LARGE, DEPTH, "64 reads of 1 MiB, 16 at a time");
 	return code;
 }
 
@@ -138,14 +142,14 @@ static int with_memory(struct trial *t)
 	struct wpp_backend *be = wppi_fpga_user_backend(t->user);
 	int code;
 
-	t->buf = be->ops->lend(be, 3 * LARGE);
+	t->buf = be->ops->lend(be, BUF_LEN);
 	if (!t->buf)
 		return wppi_fail(t->err, WPP_ENOMEM,
 				 "self-test: no memory that the device reaches; without an IOMMU: "
 				 "sysctl vm.nr_hugepages=40");
 	t->since = now_ns();
 	code = run(t);
-	be->ops->give_back(be, t->buf, 3 * LARGE);
+	be->ops->give_back(be, t->buf, BUF_LEN);
 	return code;
 }
 

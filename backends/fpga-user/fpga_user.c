@@ -5,11 +5,11 @@
 #include <string.h>
 #include <time.h>
 #include "../registry.h"
+#include "fpga_bounce.h"
 #include "fpga_user.h"
 
 #define RING_SLOTS 1024u /* of each ring */
 #define RING_LEN   (RING_SLOTS * FPGA_SLOT_SIZE)
-#define NR_BOUNCES 8u
 #define DEPTH_MAX  128u
 #define MS_IN_NS   1000000u
 
@@ -28,15 +28,6 @@ static const struct wpp_conf_key keys[] = {
 	  .help = "longest move; auto: as long as the device can" },
 };
 
-/* A buffer that the device reaches, for a move whose own it does not. */
-struct bounce {
-	struct wpp_io io;
-	struct wpp_io *owner;
-	struct fpga_user *user;
-	void *mem;
-	struct bounce *next; /* free */
-};
-
 struct fpga_user {
 	struct wpp_backend be;
 	struct fpga fpga;
@@ -49,8 +40,7 @@ struct fpga_user {
 	struct fpga_dma dma;
 	void *home; /* rings, then bounce buffers */
 	uint32_t transfer;
-	struct bounce bounces[NR_BOUNCES];
-	struct bounce *free;
+	struct fpga_bounces bounces;
 };
 
 static struct fpga_user *user_of(struct wpp_backend *be)
@@ -114,58 +104,19 @@ static int user_probe(struct wpp_backend *be, struct wpp_medium *m)
 	return 0;
 }
 
-static void bounced(struct wpp_io *io, int err)
-{
-	struct bounce *b = io->owner;
-	struct wpp_io *owner = b->owner;
-
-	if (!err && io->op == WPP_IO_READ)
-		memcpy(owner->buf, b->mem, owner->len);
-	b->next = b->user->free;
-	b->user->free = b;
-	owner->done(owner, err);
-}
-
-static int submit_bounced(struct fpga_user *u, struct wpp_io *io)
-{
-	struct bounce *b = u->free;
-	int err;
-
-	if (io->len > u->transfer)
-		return WPP_EINVAL;
-	if (!b)
-		return WPP_EBUSY;
-	b->owner = io;
-	b->io = (struct wpp_io){ .op = io->op,
-				 .len = io->len,
-				 .off = io->off,
-				 .buf = b->mem,
-				 .done = bounced,
-				 .owner = b };
-	if (io->op == WPP_IO_WRITE)
-		memcpy(b->mem, io->buf, io->len);
-	u->free = b->next; /* first: bounced() may run inside */
-	err = u->fpga.be.ops->submit(&u->fpga.be, &b->io);
-	if (err) {
-		b->next = u->free;
-		u->free = b;
-	}
-	return err;
-}
-
 static int user_submit(struct wpp_backend *be, struct wpp_io *io)
 {
 	struct fpga_user *u = user_of(be);
 	uint32_t contig;
 
-	if (io->flags)
+	if (io->flags & WPP_IO_PHYS)
 		return WPP_EINVAL;
 	if (u->rdonly && io->op != WPP_IO_READ)
 		return WPP_EROFS;
 	if (io->op == WPP_IO_FLUSH || !io->len ||
 	    wppi_fpga_dma_bus(&u->dma, io->buf, io->len, &contig) != FPGA_NO_BUS)
 		return u->fpga.be.ops->submit(&u->fpga.be, io);
-	return submit_bounced(u, io);
+	return wppi_fpga_bounce(&u->bounces, io);
 }
 
 static int user_poll(struct wpp_backend *be)
@@ -282,10 +233,7 @@ static void share_out(struct fpga_user *u, uint32_t slots, struct fpga_mem mem[F
 			.bus = wppi_fpga_dma_bus(&u->dma, at, RING_LEN, &contig),
 			.nr_slots = slots,
 		};
-	for (uint32_t i = 0; i < NR_BOUNCES; i++, at += u->transfer) {
-		u->bounces[i] = (struct bounce){ .user = u, .mem = at, .next = u->free };
-		u->free = &u->bounces[i];
-	}
+	wppi_fpga_bounces_init(&u->bounces, &u->fpga.be, at, u->transfer);
 }
 
 static void describe(struct fpga_user *u)
@@ -328,7 +276,7 @@ static int start(struct fpga_user *u, const struct wpp_conf *conf, const char *a
 	if (!u->transfer)
 		u->transfer =
 			info.max_transfer < keys[1].max ? info.max_transfer : (uint32_t)keys[1].max;
-	len = FPGA_QUEUES * RING_LEN + (uint64_t)NR_BOUNCES * u->transfer;
+	len = FPGA_QUEUES * RING_LEN + (uint64_t)FPGA_BOUNCES * u->transfer;
 	code = wppi_fpga_dma_alloc(&u->dma, len, &u->home);
 	if (code)
 		return no_memory(u, code, len, address, err);
@@ -440,7 +388,7 @@ static bool is_zero(const uint8_t *p, size_t len)
 static bool fpga_blank(struct wpp_backend *be, const struct wpp_medium *m)
 {
 	struct fpga_user *u = user_of(be);
-	void *buf = u->free->mem; /* nothing is in flight */
+	void *buf = u->bounces.bounce[0].mem; /* nothing is in flight */
 
 	for (uint64_t off = 0; off < m->size; off += u->transfer) {
 		uint64_t left = m->size - off;
