@@ -19,10 +19,12 @@
 #define MAX_SPACES 128u		/* address space and memory objects of one process */
 
 static struct {
-	struct wpp_backend *be; /* NULL: none attached */
+	struct wpp_backend *be;	    /* NULL: none attached */
+	struct wpp_backend *device; /* below it, the one that drives a PCI device */
 	struct wpp_medium m;
 	struct wpp_ko_attach how;
 	struct pci_dev *pdev; /* NULL: none, or unplugged */
+	bool unplugged;
 	void *bounce;
 	struct wpp_store *store; /* NULL: not armed, or lost by a reopen */
 	void *workspace;	 /* NULL: not armed */
@@ -55,6 +57,7 @@ static int open_pci(const struct wpp_ko_attach *how, open_pci_fn open)
 		pci_dev_put(pdev);
 	else
 		med.pdev = pdev;
+	med.device = med.be;
 	return err;
 }
 
@@ -163,15 +166,25 @@ int wppk_medium_detach(void)
 	return err;
 }
 
+/* While it is armed the store still needs what is left of it. */
+static void unplug(void)
+{
+	pci_warn(med.pdev, "taken away; the medium is lost until it is attached again\n");
+	if (!med.workspace) {
+		close_medium();
+		return;
+	}
+	wppk_dma_unplug(med.device);
+	pci_dev_put(med.pdev);
+	med.pdev = NULL;
+	med.unplugged = true;
+}
+
 void wppk_medium_unplug(struct pci_dev *pdev)
 {
 	down(&turn); /* a save or a read ends first: all waits on the device are bounded */
-	if (med.pdev == pdev) {
-		pci_warn(pdev, "taken away; the medium is lost until it is attached again\n");
-		wppk_dma_unplug(med.be);
-		pci_dev_put(pdev);
-		med.pdev = NULL;
-	}
+	if (med.pdev == pdev)
+		unplug();
 	up(&turn);
 }
 
@@ -382,6 +395,8 @@ void wppk_medium_disarm(void)
 	vfree(med.workspace);
 	med.store = NULL;
 	med.workspace = NULL;
+	if (med.unplugged)
+		close_medium();
 	up(&turn);
 }
 
@@ -427,6 +442,6 @@ int __init wppk_medium_init(void)
 
 void wppk_medium_exit(void)
 {
-	wppk_bus_exit(); /* unplugs */
 	close_medium();
+	wppk_bus_exit();
 }

@@ -167,11 +167,11 @@ static bool is_auto(const char *address)
 static int not_given(uint32_t kind, const char *address, struct wpp_media_error *err)
 {
 	if (kind == WPP_KO_FPGA)
-		return wppi_fail(err, WPP_ENOENT,
+		return wppi_fail(err, -ENODEV,
 				 "%s: the module has no such FPGA; see address in [module] of "
 				 "wpp.conf(5)",
 				 address);
-	return wppi_fail(err, WPP_ENOENT,
+	return wppi_fail(err, -ENODEV,
 			 "%s: the module was not given such an NVMe controller; wpp.conf(5), "
 			 "section [module], tells how",
 			 address);
@@ -250,7 +250,7 @@ static int attach(const struct wpp_conf *conf, int fd, struct wpp_media_error *e
 	int code;
 
 	if (!how.kind)
-		return wppi_fail(err, WPP_ENOENT,
+		return wppi_fail(err, -ENODEV,
 				 "the module has no medium; set kind in [module] of wpp.conf");
 	code = choose_address(conf, &how, err);
 	if (code)
@@ -348,8 +348,7 @@ static int module_locate(const struct wpp_conf *conf, char *file, size_t size,
 {
 	(void)conf;
 	if (access(WPP_KO_DEVICE, F_OK))
-		return wppi_fail(err, WPP_ENOENT,
-				 "%s: the kernel module is not loaded: modprobe wpp",
+		return wppi_fail(err, -ENODEV, "%s: the kernel module is not loaded: modprobe wpp",
 				 WPP_KO_DEVICE);
 	snprintf(file, size, "%s", WPP_KO_DEVICE);
 	return 0;
