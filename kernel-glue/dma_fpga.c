@@ -58,6 +58,12 @@ static int make_rings(struct pci_fpga *p, const struct fpga_info *info)
 	return err;
 }
 
+/* All moves come with bus addresses (dma.c). */
+static uint64_t to_bus(void *ctx, const void *buf, uint32_t len, uint32_t *contig)
+{
+	return FPGA_NO_BUS;
+}
+
 static int make(struct pci_fpga *p, const struct wpp_ko_attach *how)
 {
 	const struct fpga_env env = {
@@ -66,6 +72,7 @@ static int make(struct pci_fpga *p, const struct wpp_ko_attach *how)
 		.write32 = wppk_pci_write32,
 		.now_ns = wppk_pci_now_ns,
 		.relax = wppk_pci_relax,
+		.to_bus = to_bus,
 		.bus_master = wppk_pci_bus_master,
 		.release = release,
 		.timeout_ns = how->timeout_ms * 1000000ull,

@@ -331,9 +331,9 @@ static int module_open(const struct wpp_conf *conf, const char *path, uint32_t f
 	code = get_medium(conf, mod->fd, &m, err);
 	if (!code && m.nr_tracked && !mod->rdonly)
 		code = wppi_fail(err, WPP_EBUSY,
-				 "%s: the module saves %u processes there and is the only one "
+				 "%s: the module saves processes there and is the only one "
 				 "that may write",
-				 WPP_KO_DEVICE, m.nr_tracked);
+				 WPP_KO_DEVICE);
 	if (code) {
 		module_close(&mod->be);
 		return code;
