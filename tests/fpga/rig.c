@@ -240,7 +240,7 @@ struct rig *rig_new(const struct rig_cfg *cfg, uint8_t *medium)
 		rig_free(rig);
 		return NULL;
 	}
-	fpga_model_cfg_write(rig->m, 0x04, 0x6, 2);
+	fpga_model_cfg_write(rig->m, 0x04, cfg->no_bus_master ? 0x6 : 0x2, 2);
 	rig->env = (struct fpga_env){
 		.ctx = rig,
 		.read32 = rig_read32,

@@ -462,6 +462,8 @@ static void emergency_write_is_durable(void **state)
 	fpga_model_knobs(b->rig->m)->error_code = FPGA_MEDIUM_FAULT;
 	assert_int_equal(be->ops->emergency_write(be, 0, b->buf, 1u << 20), WPP_EIO);
 	assert_true(wppi_fpga_ring_idle(&f.ring, FPGA_WRITES));
+	fpga_model_knobs(b->rig->m)->error_at = rig_counts(b->rig).commands + 2; /* the FLUSH */
+	assert_int_equal(be->ops->emergency_write(be, 0, b->buf, 4096), WPP_EIO);
 	assert_int_equal(be->ops->emergency_write(be, 0, b->buf, 4096), 0);
 	bench_free(b);
 }
@@ -469,6 +471,79 @@ static void emergency_write_is_durable(void **state)
 static void note_done(struct wpp_io *io, int err)
 {
 	*(int *)io->owner = err;
+}
+
+static void full_queue_is_busy(void **state)
+{
+	struct bench *b = bench_new(&(struct rig_cfg){ .knobs = { .max_inflight = 4 } });
+	struct wpp_io io[5];
+	int res = 0;
+	struct fpga f;
+
+	(void)state;
+	open_backend(b, &f);
+	b->rig->frozen = true;
+	for (int i = 0; i < 5; i++) {
+		io[i] = (struct wpp_io){ .op = WPP_IO_WRITE,
+					 .len = 64,
+					 .buf = b->buf,
+					 .done = note_done,
+					 .owner = &res };
+		assert_int_equal(f.be.ops->submit(&f.be, &io[i]), i < 4 ? 0 : WPP_EBUSY);
+	}
+	bench_free(b);
+}
+
+static uint64_t far_away(void *ctx, const void *buf, uint32_t len, uint32_t *contig)
+{
+	(void)ctx;
+	(void)buf;
+	*contig = len;
+	return 1ull << 47;
+}
+
+/* What the device can't address is refused, at once or when its turn comes. */
+static void far_memory_is_refused(void **state)
+{
+	struct bench *b = bench_new(&(struct rig_cfg){ .contiguous = true });
+	int res = 1;
+	struct wpp_io io = { .op = WPP_IO_READ,
+			     .flags = WPP_IO_PHYS,
+			     .len = 128,
+			     .pa = (1ull << 47) - 64,
+			     .done = note_done,
+			     .owner = &res };
+	struct fpga f;
+
+	(void)state;
+	b->rig->lie = lie;
+	lie_reg = FPGA_ADDRESS_BITS;
+	lie_val = 47;
+	b->rig->env.to_bus = far_away;
+	open_backend(b, &f);
+	assert_int_equal(f.be.ops->submit(&f.be, &io), WPP_ERANGE);
+	io.flags = 0;
+	io.buf = b->buf;
+	assert_int_equal(f.be.ops->submit(&f.be, &io), 0);
+	assert_int_equal(f.be.ops->poll(&f.be), 1);
+	assert_int_equal(res, WPP_ERANGE);
+	assert_int_equal(f.be.ops->emergency_write(&f.be, 0, b->buf, 64), WPP_ERANGE);
+	assert_int_equal(rig_counts(b->rig).commands, 0);
+	bench_free(b);
+}
+
+static void close_leaves_the_bus(void **state)
+{
+	struct bench *b = bench_new(&(struct rig_cfg){ .contiguous = true });
+	struct fpga f;
+
+	(void)state;
+	open_backend(b, &f);
+	assert_false(b->rig->bus_master_off);
+	f.be.ops->close(&f.be);
+	assert_true(b->rig->bus_master_off);
+	assert_int_equal(rig_counts(b->rig).resets, 2);
+	bench_free(b);
 }
 
 /* On its own where a complete write is durable, with a FLUSH behind it where there is a cache. */
@@ -606,6 +681,9 @@ int main(void)
 		cmocka_unit_test(halts_tell_why),
 		cmocka_unit_test(iommu_faults_end),
 		cmocka_unit_test(wild_statuses_are_errors),
+		cmocka_unit_test(full_queue_is_busy),
+		cmocka_unit_test(far_memory_is_refused),
+		cmocka_unit_test(close_leaves_the_bus),
 		cmocka_unit_test(fua_write_is_durable),
 		cmocka_unit_test(emergency_write_is_durable),
 		cmocka_unit_test(emergency_write_takes_over),
