@@ -215,10 +215,9 @@ static int save_frozen(struct capture *c, struct wpp_writer *w, struct wpp_persi
  * One that goes on runs again as soon as its pages are in our hands; one that is killed must not
  * do anything that its image does not know.
  */
-static int freeze_and_save(struct capture *c, struct wpp_store *st, struct wpp_writer *w,
-			   struct wpp_persisted *done)
+static int freeze_and_save(struct capture *c, struct wpp_writer *w, struct wpp_persisted *done)
 {
-	int err = wppi_copy_prepare(c, st, w);
+	int err = wppi_copy_prepare(c, w);
 
 	if (!err)
 		err = note_failure(c, "stop it", wppi_freeze(c));
@@ -253,15 +252,19 @@ static void *persist(void *arg)
 	int err;
 
 	wppi_urgency_raise();
-	err = check(c);
+	err = wppi_copy_begin(c, job->st);
+	if (!err)
+		err = check(c);
 	if (!err && c->go_on)
 		err = sync_files(c); /* so that little is left to do while it is stopped */
+	if (!err)
+		err = wppi_copy_await(c);
 	if (!err)
 		err = wppi_make_room(c, job->st, job->image);
 	if (!err)
 		err = wpp_writer_begin(job->st, job->image, WPP_WRITER_EMPTY, &w);
 	if (!err)
-		err = freeze_and_save(c, job->st, w, job->done);
+		err = freeze_and_save(c, w, job->done);
 	job->err = err;
 	return NULL;
 }

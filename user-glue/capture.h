@@ -181,8 +181,11 @@ void wppi_memobjs_free(struct capture *c);
 
 /* ---- copy.c: from the frozen process into the open generation ---- */
 
-/* Before the freeze: memory to copy through. */
-int wppi_copy_prepare(struct capture *c, struct wpp_store *st, struct wpp_writer *w);
+/* Memory to copy through is made meanwhile; the store is ours until wppi_copy_await(). */
+int wppi_copy_begin(struct capture *c, struct wpp_store *st);
+int wppi_copy_await(struct capture *c);
+/* Before the freeze. */
+int wppi_copy_prepare(struct capture *c, struct wpp_writer *w);
 /* Copies all pages; the process is let go as soon as they are in our hands, if it is to go on. */
 int wppi_pages_copy(struct capture *c, uint64_t *nr_pages);
 /* Not before the writer has settled or is gone. */

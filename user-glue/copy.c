@@ -73,6 +73,7 @@ struct copier {
 
 	pthread_t thread;
 	bool has_thread;
+	int err;	      /* of making the buffers */
 	pthread_mutex_t lock; /* states of batches, and stop */
 	pthread_cond_t named, filled;
 	bool stop;
@@ -404,7 +405,7 @@ static int copy_runs(struct copier *cp, uint32_t space, int fd, struct runs *run
 }
 
 /* A second thread, when there is a CPU for it. Nothing is lost without. */
-static void start_thread(struct copier *cp)
+static void start_thread(struct copier *cp, void *(*run)(void *))
 {
 	sigset_t all, old;
 
@@ -412,19 +413,24 @@ static void start_thread(struct copier *cp)
 		return;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	cp->has_thread = pthread_create(&cp->thread, NULL, fill_batches, cp) == 0;
+	cp->has_thread = pthread_create(&cp->thread, NULL, run, cp) == 0;
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+static void join_thread(struct copier *cp)
+{
+	if (cp->has_thread)
+		pthread_join(cp->thread, NULL);
+	cp->has_thread = false;
 }
 
 static void stop_thread(struct copier *cp)
 {
-	if (!cp->has_thread)
-		return;
 	pthread_mutex_lock(&cp->lock);
 	cp->stop = true;
 	pthread_cond_signal(&cp->named);
 	pthread_mutex_unlock(&cp->lock);
-	pthread_join(cp->thread, NULL);
+	join_thread(cp);
 }
 
 static int copy_all(struct copier *cp, struct capture *c)
@@ -436,7 +442,7 @@ static int copy_all(struct copier *cp, struct capture *c)
 	for (size_t i = 0; i < c->nr_objs; i++)
 		cp->total += c->objs[i].size / WPP_PAGE_SIZE;
 	if (!err && cp->total > THREAD_PAGES)
-		start_thread(cp);
+		start_thread(cp, fill_batches);
 	err = copy_runs(cp, c->mm_space, -1, &runs, err);
 	for (size_t i = 0; !err && i < c->nr_objs; i++) {
 		err = wppi_pages_of_object(&c->objs[i], &runs);
@@ -461,7 +467,16 @@ int wppi_pages_copy(struct capture *c, uint64_t *nr_pages)
 	return err;
 }
 
-int wppi_copy_prepare(struct capture *c, struct wpp_store *st, struct wpp_writer *w)
+static void *make_buffers(void *arg)
+{
+	struct copier *cp = arg;
+
+	wppi_urgency_raise();
+	cp->err = open_buffers(cp);
+	return NULL;
+}
+
+int wppi_copy_begin(struct capture *c, struct wpp_store *st)
 {
 	struct copier *cp = calloc(1, sizeof(*cp));
 
@@ -469,7 +484,6 @@ int wppi_copy_prepare(struct capture *c, struct wpp_store *st, struct wpp_writer
 		return WPP_ENOMEM;
 	c->copier = cp;
 	cp->st = st;
-	cp->w = w;
 	cp->pid = c->pid;
 	cp->report = c->notes.report;
 	pthread_mutex_init(&cp->lock, NULL);
@@ -477,7 +491,23 @@ int wppi_copy_prepare(struct capture *c, struct wpp_store *st, struct wpp_writer
 	pthread_cond_init(&cp->filled, NULL);
 	cp->nr = RING;
 	cp->ring = calloc(RING, sizeof(struct batch));
-	return cp->ring ? open_room(cp) : WPP_ENOMEM;
+	if (!cp->ring)
+		return WPP_ENOMEM;
+	if (!(wpp_store_medium(st)->caps & WPP_CAP_DIRECT))
+		start_thread(cp, make_buffers);
+	return 0;
+}
+
+int wppi_copy_await(struct capture *c)
+{
+	join_thread(c->copier);
+	return c->copier->err;
+}
+
+int wppi_copy_prepare(struct capture *c, struct wpp_writer *w)
+{
+	c->copier->w = w;
+	return open_room(c->copier);
 }
 
 void wppi_copy_free(struct capture *c)
@@ -486,6 +516,7 @@ void wppi_copy_free(struct capture *c)
 
 	if (!cp)
 		return;
+	join_thread(cp);
 	wppi_ring_put(&cp->buffers);
 	free(cp->ring);
 	free(cp);

@@ -224,6 +224,11 @@ void wpp_store_close(struct wpp_store *st)
 	(void)err;
 }
 
+const struct wpp_medium *wpp_store_medium(const struct wpp_store *st)
+{
+	return &st->medium;
+}
+
 void *wpp_store_lend(struct wpp_store *st, uint64_t len)
 {
 	const struct wpp_backend_ops *ops = st->be->ops;

@@ -160,6 +160,9 @@ WPP_API void wpp_store_usage(const struct wpp_store *st, struct wpp_usage *usage
 WPP_API WPP_MUST_CHECK int wpp_store_drop(struct wpp_store *st, const char *image,
 					  uint64_t generation);
 
+/** wpp_store_medium() - the facts that wpp_store_open() was given */
+WPP_API const struct wpp_medium *wpp_store_medium(const struct wpp_store *st);
+
 /**
  * wpp_store_lend() - memory from which the medium is reached at least cost
  * @len: bytes, a multiple of 4096.
