@@ -162,5 +162,6 @@ def make_ext4(path, mib, directory=None):
 
 
 def make_file(path, mib):
-    with open(path, "wb") as f:
+    """A sparse file; what one that is there holds is kept."""
+    with open(path, "ab") as f:
         f.truncate(mib << 20)

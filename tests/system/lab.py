@@ -32,7 +32,8 @@ class Lab:
         self.root = images.Root(self.build).get()
         self.machines = []
         self.begin = time.monotonic()
-        images.make_ext4(self.dir / "data.img", 64)
+        if not (self.dir / "data.img").exists():
+            images.make_ext4(self.dir / "data.img", 64)
 
     def say(self, *what):
         print(f"{time.monotonic() - self.begin:7.1f} s", *what, flush=True)
@@ -40,7 +41,7 @@ class Lab:
     def get_kernel(self, name):
         return self.all_kernels.get(name) or skip(f"kernel {name} is not there (scripts/kernels fetch)")
 
-    def boot(self, *media, append="", kernel=None, cpus=None, icount=None, argv=()):
+    def boot(self, *media, append="", kernel=None, cpus=None, icount=None, argv=(), terminal=False):
         """Boots with the media attached. The root disk is read-only, /data is kept over boots."""
         kernel = self.get_kernel(kernel) if kernel else self.kernel
         number = len(self.machines) + 1
@@ -57,7 +58,7 @@ class Lab:
             medium.plug()
             more += medium.argv
         m = Machine(kernel, initrd, [*more, *argv], self.dir / f"boot{number}.log", append,
-                    cpus or self.cpus, icount, media)
+                    cpus or self.cpus, icount, media, terminal)
         # What runs now has ids that the next boot does not use.
         m.sh(f"echo {20000 + 1000 * number} >/proc/sys/kernel/ns_last_pid")
         self.machines.append(m)

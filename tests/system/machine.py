@@ -25,9 +25,9 @@ def die_with_parent():
 
 
 class Machine:
-    """argv: what QEMU gets besides. console: file that takes the first serial line."""
+    """argv: what QEMU gets besides. console: file that takes the first serial line; terminal: it is ours."""
 
-    def __init__(self, kernel, initrd, argv, console, append="", cpus=1, icount=None, media=()):
+    def __init__(self, kernel, initrd, argv, console, append="", cpus=1, icount=None, media=(), terminal=False):
         self.console = pathlib.Path(console)
         self.sockets = self.console.with_suffix("")
         self.sockets.mkdir()
@@ -36,16 +36,17 @@ class Machine:
         command = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-smp", str(cpus), "-display",
                    "none", "-monitor", "none", "-no-reboot", "-nodefaults", "-kernel", kernel.vmlinuz, "-initrd",
                    initrd, "-append", f"console=ttyS0 panic=-1 no_timer_check loglevel=5 printk.devkmsg=on {append}".strip(),
-                   "-serial", f"file:{self.console}", "-chardev", "socket,id=control,path=control,server=on,wait=on",
+                   "-serial", "mon:stdio" if terminal else f"file:{self.console}", "-chardev", "socket,id=control,path=control,server=on,wait=on",
                    "-serial", "chardev:control", "-chardev", "socket,id=mon,path=monitor,server=on,wait=off", "-mon",
                    "chardev=mon,mode=readline", "-device", "isa-debug-exit,iobase=0xf4,iosize=4", *argv]
         command += ["-icount", icount] if icount else []
         command = [str(a) for a in command]
         (self.sockets / "command").write_text(" ".join(command) + "\n")
         passed = [int(n) for n in re.findall(r"\bfd=(\d+)", " ".join(command))]
-        self.qemu = subprocess.Popen(command, cwd=self.sockets, stdin=subprocess.DEVNULL, preexec_fn=die_with_parent,
-                                     stdout=open(self.sockets / "qemu.log", "w"), stderr=subprocess.STDOUT,
-                                     pass_fds=passed)
+        with open(self.sockets / "qemu.log", "w") as log:
+            streams = {} if terminal else {"stdin": subprocess.DEVNULL, "stdout": log}
+            self.qemu = subprocess.Popen(command, cwd=self.sockets, preexec_fn=die_with_parent, stderr=log,
+                                         pass_fds=passed, **streams)
         for fd in passed:  # the other end has to see when QEMU ends
             os.close(fd)
         self.control = socket.socket()
