@@ -60,7 +60,7 @@ class Lab:
         m = Machine(kernel, initrd, [*more, *argv], self.dir / f"boot{number}.log", append,
                     cpus or self.cpus, icount, media, terminal)
         # What runs now has ids that the next boot does not use.
-        m.sh(f"echo {20000 + 1000 * number} >/proc/sys/kernel/ns_last_pid")
+        m.sh(f"sysctl -q kernel.pid_max=4194304 kernel.ns_last_pid={10000 * number}")
         self.machines.append(m)
         return m
 

@@ -16,7 +16,7 @@ GUARD = 120  # seconds; only against hangs
 BROKEN = re.compile(r"Kernel panic|Oops|BUG:|WARNING:|Call Trace|possible circular|soft lockup|general protection")
 
 
-class Died(Exception):
+class Died(OSError):
     """QEMU ended."""
 
 

@@ -8,8 +8,9 @@ from need import skip
 
 
 class Medium:
-    """board, memory, argv: what QEMU gets for it."""
-    board, memory, argv = [], [], []
+    """board, memory, argv: what QEMU gets for it. prepare: script that makes it ready in the machine, at each boot.
+    conf: what wpp.conf says then."""
+    board, memory, argv, prepare, conf = [], [], [], "", {}
 
     def __init__(self, lab, name, mib=256):
         self.file = lab.dir / f"{name}.img"
@@ -23,29 +24,42 @@ class Medium:
         """After QEMU has ended."""
 
 
+MOUNT = """until [ -b /dev/pmem0 ]; do usleep 10000; done
+mount -t ext4 -o dax=always /dev/pmem0 /pmem 2>/dev/null || {
+    mkfs.ext4 -q -b 4096 /dev/pmem0 && mount -t ext4 -o dax=always /dev/pmem0 /pmem; }"""
+
+
 class Nvdimm(Medium):
-    """/dev/pmem0 after modprobe nfit nd_pmem."""
+    """An NVDIMM with a file system on fsdax."""
+    prepare = """modprobe -a nfit nd_pmem; until [ -e /sys/bus/nd/devices/namespace0.0 ]; do usleep 10000; done
+ndctl list -m fsdax | grep -q . || ndctl create-namespace -f -e namespace0.0 --mode=fsdax >/dev/null
+""" + MOUNT
     board = ["nvdimm=on"]
     memory = ["slots=2", "maxmem=4G"]
 
     def __init__(self, lab, mib=256):
         super().__init__(lab, "nvdimm", mib)
+        self.conf = {"path": "/pmem/medium.wpp", "size": f"{mib * 5 // 8}M"}
         self.argv = ["-object", f"memory-backend-file,id=nv,share=on,mem-path={self.file},size={mib}M", "-device",
                      "nvdimm,memdev=nv"]
 
 
 class VirtioPmem(Medium):
-    """/dev/pmem0 after modprobe virtio_pmem nd_pmem."""
+    """The same on virtio-pmem."""
+    prepare = "modprobe -a virtio_pmem nd_pmem\n" + MOUNT
     memory = ["slots=2", "maxmem=4G"]
 
     def __init__(self, lab, mib=256):
         super().__init__(lab, "virtio-pmem", mib)
+        self.conf = {"path": "/pmem/medium.wpp", "size": f"{mib * 5 // 8}M"}
         self.argv = ["-object", f"memory-backend-file,id=vp,share=on,mem-path={self.file},size={mib}M", "-device",
                      "virtio-pmem-pci,memdev=vp"]
 
 
 class Nvme(Medium):
-    """/dev/nvme0n1 after modprobe nvme."""
+    """A whole NVMe drive."""
+    prepare = "modprobe nvme; until [ -b /dev/nvme0n1 ]; do usleep 10000; done"
+    conf = {"backend": "nvme", "path": "/dev/nvme0n1"}
 
     def __init__(self, lab, mib=256, block=512):
         super().__init__(lab, "nvme", mib)
@@ -57,6 +71,8 @@ class Fpga(Medium):
     """The FPGA of wpp-fpga-device at 0000:00:05.0; knobs: its options. A process for each boot, which ends when
     QEMU does; device is the last one."""
     board = ["memory-backend=ram"]
+    prepare = "sysctl -q vm.nr_hugepages=40"
+    conf = {"backend": "fpga"}
 
     def __init__(self, lab, mib=256, knobs=(), ram="1G"):
         super().__init__(lab, "fpga", mib)
@@ -76,3 +92,6 @@ class Fpga(Medium):
 
     def unplug(self):
         self.device.wait(60)
+
+
+KINDS = {"nvdimm": Nvdimm, "virtio-pmem": VirtioPmem, "nvme": Nvme, "fpga": Fpga}

@@ -4,11 +4,9 @@ import sys
 
 import media
 
-MEDIA = {"nvdimm": media.Nvdimm, "virtio-pmem": media.VirtioPmem, "nvme": media.Nvme, "fpga": media.Fpga}
-
 
 def run(lab, args):
-    m = lab.boot(*(MEDIA[name](lab) for name in args.medium), append=args.append, icount=args.icount, argv=args.qemu)
+    m = lab.boot(*(media.KINDS[name](lab) for name in args.medium), append=args.append, icount=args.icount, argv=args.qemu)
     code, out = m.sh(args.exec or "uname -a", ok=False)
     print(out)
     m.off()

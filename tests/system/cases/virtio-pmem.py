@@ -10,11 +10,8 @@ def run(lab, args):
 
     def boot(first):
         m = lab.boot(medium)
-        m.sh("modprobe -a virtio_pmem nd_pmem; until [ -b /dev/pmem0 ]; do usleep 10000; done")
-        if first:
-            m.sh("mkfs.ext4 -q -b 4096 /dev/pmem0")
-        m.sh("mount -t ext4 -o dax=always /dev/pmem0 /pmem")
-        configure(m, path="/pmem/medium.wpp", size="160M")
+        m.sh(medium.prepare)
+        configure(m, **medium.conf)
         if first:
             m.sh("wpp format")
         told = m.sh("wpp doctor | grep durable")
