@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,7 +100,10 @@ static bool parse(const char *text, char end, uint64_t max, uint64_t *value)
 
 	if (*text < '0' || *text > '9')
 		return false;
+	errno = 0;
 	n = strtoull(text, &p, 10);
+	if (errno)
+		return false;
 	unit = *p ? strchr(units, *p) : NULL;
 	if (unit && __builtin_mul_overflow(n, 1ull << (10 * (unit - units + 1)), &n))
 		return false;

@@ -112,8 +112,11 @@ int main(int argc, char **argv)
 		launch_forward_signals(d.proxy.sock, child);
 		code = run(&d, o.verbose) ? 0 : 1;
 		close(d.proxy.sock);
-		if (child)
-			code = launch_wait(child);
+		if (child) {
+			int ended = launch_wait(child);
+
+			code = ended ? ended : code;
+		}
 	} else {
 		code = 1;
 	}
