@@ -11,6 +11,8 @@
 
 #include "kfiles.h"
 
+#define TRIES 5
+
 /* ---- eventfd ---- */
 
 static bool match_eventfd(struct wppk_capture *c, const struct wppk_file *f)
@@ -143,12 +145,18 @@ static int bring_up_to_date(struct wppk_capture *c, struct wppk_file *f)
 	return 0;
 }
 
+static bool is_behind(const struct wppk_file *f)
+{
+	return info_time(f, "it_interval") && !info_time(f, "it_value") &&
+	       wppk_info_value(f, "ticks", 10, 0);
+}
+
 static int collect_timerfd(struct wppk_capture *c, struct wppk_file *f, struct wpp_rec_ofd *ofd)
 {
 	struct wpp_rec_timerfd rec;
-	int err = 0;
+	int i, err = 0;
 
-	if (wppk_info_value(f, "ticks", 10, 0) && info_time(f, "it_interval"))
+	for (i = 0; !err && is_behind(f) && i < TRIES; i++)
 		err = bring_up_to_date(c, f);
 	if (err)
 		return err;
@@ -159,6 +167,8 @@ static int collect_timerfd(struct wppk_capture *c, struct wppk_file *f, struct w
 		.value_ns = info_time(f, "it_value"),
 		.interval_ns = info_time(f, "it_interval"),
 	};
+	if (is_behind(f)) /* its interval is too short to be caught */
+		rec.value_ns = rec.interval_ns;
 	if (rec.value_ns && keeps_wall_time(&rec))
 		rec.value_ns += ktime_get_real_ns();
 	WPPK_REC(wppk_pcb(c), TIMERFD, 0, f->id, &rec, NULL, 0);

@@ -7,10 +7,12 @@
 
 #include <linux/capability.h>
 #include <linux/eventfd.h>
+#include <uapi/linux/eventpoll.h>
 #include <linux/fdtable.h>
 #include <linux/fs.h>
 #include <linux/fsnotify_backend.h>
 #include <linux/pid.h>
+#include <linux/rbtree.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
@@ -106,6 +108,25 @@ static inline struct inode *wppk_marked_inode(const struct fsnotify_mark *mark)
 	return container_of(conn->obj, struct inode, i_fsnotify_marks);
 #endif
 }
+
+/*
+ * An item of an epoll set, as fs/eventpoll.c has it since 5.11: no header tells. It is believed
+ * only when its pointers lead to the file that it was found at.
+ */
+struct wppk_epitem {
+	struct rb_node rbn;
+	struct list_head rdllink;
+	void *next;
+	struct {
+		struct file *file;
+		int fd;
+	} __packed ffd;
+	void *pwqlist;
+	void *ep;
+	struct hlist_node fllink; /* in file->f_ep */
+	void *ws;
+	struct epoll_event event;
+};
 
 /* read() of eight bytes, which a file offers in an old form or a new one. @page: user memory. */
 static inline ssize_t wppk_read_u64(struct file *file, void __user *page, u64 *value)

@@ -35,7 +35,8 @@ static void sources_free(struct list_head *sources)
 	}
 }
 
-static void capture_free(struct wppk_capture *c)
+/* What is of the process, files above all. */
+static void capture_let_go(struct wppk_capture *c)
 {
 	u32 i;
 
@@ -45,6 +46,12 @@ static void capture_free(struct wppk_capture *c)
 	}
 	wppk_memobjs_free(c);
 	sources_free(&c->parked.sources);
+	if (current->flags & PF_KTHREAD)
+		flush_delayed_fput();
+}
+
+static void capture_free(struct wppk_capture *c)
+{
 	wppk_buf_free(&c->parked.pcb);
 	wppk_buf_free(&c->parked.regions);
 	if (c->parked.mm)
@@ -187,10 +194,12 @@ int wppk_park(struct wppk_proc *proc, struct wppk_notes *notes, struct wppk_park
 		*out = &c->parked;
 		return 0;
 	}
-	if (c && c->group)
+	if (!c)
+		return err;
+	if (c->group)
 		wppk_group_release(c->group);
-	if (c)
-		capture_free(c);
+	capture_let_go(c);
+	capture_free(c);
 	return err;
 }
 
@@ -198,9 +207,17 @@ void wppk_unpark(struct wppk_parked *parked, bool kill)
 {
 	struct wppk_capture *c = container_of(parked, struct wppk_capture, parked);
 
-	/* With SIGKILL pending, no thread comes back to its own code. */
-	if (kill)
+	/*
+	 * A process that ends closes its files by itself: locks and ports are free then. With
+	 * SIGKILL pending, no thread comes back to its own code.
+	 */
+	if (kill) {
+		capture_let_go(c);
 		kill_pid(parked->proc->pid, SIGKILL, 1);
-	wppk_group_release(c->group);
+		wppk_group_release(c->group);
+	} else {
+		wppk_group_release(c->group);
+		capture_let_go(c);
+	}
 	capture_free(c);
 }
