@@ -1,23 +1,55 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * inotify: the watches with their numbers. What is watched is an inode; its
- * name is looked for in the mounts that the process is known to use.
+ * name is looked for in the mounts of its filesystem.
  */
 #include <linux/dcache.h>
+#include <linux/file.h>
 #include <linux/fs.h>
-#include <linux/fs_struct.h>
 #include <linux/fsnotify_backend.h>
+#include <linux/kdev_t.h>
 #include <linux/mount.h>
-#include <linux/sched/task.h>
+#include <linux/namei.h>
 #include <linux/slab.h>
 
 #include "kfiles.h"
 
-#define WATCH "inotify wd:"
+#define TEXT_MIN ((size_t)64 << 10)
+#define TEXT_MAX ((size_t)16 << 20)
+#define WATCH	 "inotify wd:"
 
-/* ---- The name of an inode ---- */
+/* ---- The mounts of its filesystem ---- */
 
-/* Is @mnt a mount of the inode's filesystem through which it has a name? Then c->path has it. */
+/* All of a file of /proc, NUL-terminated; kvfree() it. NULL: it can't be read. */
+static char *read_text(const char *name)
+{
+	struct file *file = filp_open(name, O_RDONLY, 0);
+	char *text = NULL;
+	size_t cap = TEXT_MIN;
+	ssize_t n = 0;
+
+	if (IS_ERR(file))
+		return NULL;
+	for (; cap <= TEXT_MAX; cap *= 2) {
+		loff_t pos = 0;
+
+		text = kvmalloc(cap, GFP_KERNEL_ACCOUNT);
+		while (text && pos < cap &&
+		       (n = kernel_read(file, text + pos, cap - pos, &pos)) > 0)
+			;
+		if (!text || n < 0 || pos < cap) {
+			if (text)
+				text[pos] = '\0';
+			break;
+		}
+		kvfree(text);
+		text = NULL;
+	}
+	fput(file);
+	return text;
+}
+
+/* Has the inode a name through @mnt? Then c->path has it. */
 static char *name_in(struct wppk_capture *c, struct vfsmount *mnt, struct dentry *dentry)
 {
 	struct path path = { .mnt = mnt, .dentry = dentry };
@@ -30,31 +62,40 @@ static char *name_in(struct wppk_capture *c, struct vfsmount *mnt, struct dentry
 	return !IS_ERR(name) && wppk_is_named(name, &st, true) ? name : NULL;
 }
 
-/* Mounts of the root and working directory, and of files that are open. */
-static char *find_name(struct wppk_capture *c, struct dentry *dentry)
+/* "36 35 98:0 /root /point ..." */
+static char *name_by_line(struct wppk_capture *c, char *line, struct dentry *dentry)
 {
-	const struct wppk_files *fs = c->files;
-	struct path pwd, root;
-	char *name;
-	u32 i;
+	unsigned int major, minor;
+	char *name, *point;
+	struct path path;
+	int i;
 
-	task_lock(c->leader);
-	if (!c->leader->fs) {
-		task_unlock(c->leader);
+	if (sscanf(line, "%*d %*d %u:%u", &major, &minor) != 2 ||
+	    MKDEV(major, minor) != dentry->d_sb->s_dev)
 		return NULL;
-	}
-	get_fs_pwd(c->leader->fs, &pwd);
-	get_fs_root(c->leader->fs, &root);
-	task_unlock(c->leader);
-	name = name_in(c, root.mnt, dentry);
-	if (!name)
-		name = name_in(c, pwd.mnt, dentry);
-	path_put(&pwd);
-	path_put(&root);
-	for (i = 0; !name && i < fs->nr; i++)
-		name = name_in(c, fs->v[i].file->f_path.mnt, dentry);
+	for (i = 0; i < 4; i++)
+		strsep(&line, " ");
+	point = strsep(&line, " ");
+	if (!point || kern_path(point, LOOKUP_FOLLOW, &path))
+		return NULL;
+	name = name_in(c, path.mnt, dentry);
+	path_put(&path);
 	return name;
 }
+
+static char *find_name(struct wppk_capture *c, struct dentry *dentry)
+{
+	char *text, *rest, *line, *name = NULL, proc[40];
+
+	snprintf(proc, sizeof(proc), "/proc/%d/mountinfo", c->pid);
+	text = rest = read_text(proc);
+	while (!name && rest && (line = strsep(&rest, "\n")))
+		name = name_by_line(c, line, dentry);
+	kvfree(text);
+	return name;
+}
+
+/* ---- What is watched ---- */
 
 /* The inode with this number that the group watches; a reference. */
 static struct inode *find_inode(struct file *file, unsigned long ino, dev_t dev)

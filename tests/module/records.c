@@ -32,7 +32,7 @@
 static const char *const by_module[] = { "wpp",	   "backend", "module", "module", "kind",
 					 "memory", "module",  "base",	"256M",	  "module",
 					 "size",   "64M",     NULL };
-static const char *const by_user[] = { "wpp", "path", "/tmp/guest_records.img", "wpp", "size",
+static const char *const by_user[] = { "wpp", "path", "/run/guest_records.img", "wpp", "size",
 				       "64M", NULL };
 
 static struct wpp_media *media_open(const char *const *settings, uint32_t flags)
