@@ -63,7 +63,7 @@ static int reserve(struct wppk_pending *p, u32 nr)
 
 int wppk_pending_copy(struct wppk_pending *to, const struct sigpending *from)
 {
-	spinlock_t *lock = &current->sighand->siglock;
+	spinlock_t *lock = &wppk_own_sighand()->siglock;
 	int err;
 	u32 nr;
 
@@ -88,13 +88,14 @@ int wppk_pending_copy(struct wppk_pending *to, const struct sigpending *from)
 static int signals_inside(struct wppk_capture *c)
 {
 	struct wppk_signals *s = kzalloc(sizeof(*s), GFP_KERNEL);
+	struct sighand_struct *sighand = wppk_own_sighand();
 
 	if (!s)
 		return -ENOMEM;
 	c->signals = s;
-	spin_lock_irq(&current->sighand->siglock);
-	memcpy(s->action, current->sighand->action, sizeof(s->action));
-	spin_unlock_irq(&current->sighand->siglock);
+	spin_lock_irq(&sighand->siglock);
+	memcpy(s->action, sighand->action, sizeof(s->action));
+	spin_unlock_irq(&sighand->siglock);
 	return wppk_pending_copy(&s->shared, &current->signal->shared_pending);
 }
 

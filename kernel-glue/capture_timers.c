@@ -67,14 +67,14 @@ static void look_at_itimers(struct wpp_rec_itimer *rec)
 {
 	struct signal_struct *signal = current->signal;
 
-	spin_lock_irq(&current->sighand->siglock);
+	spin_lock_irq(&wppk_own_sighand()->siglock);
 	rec[ITIMER_REAL].value_us = real_left(&signal->real_timer);
 	rec[ITIMER_REAL].interval_us = ktime_to_us(signal->it_real_incr);
 	rec[ITIMER_VIRTUAL].value_us = cpu_left(signal, CPUCLOCK_VIRT);
 	rec[ITIMER_VIRTUAL].interval_us = signal->it[CPUCLOCK_VIRT].incr / NSEC_PER_USEC;
 	rec[ITIMER_PROF].value_us = cpu_left(signal, CPUCLOCK_PROF);
 	rec[ITIMER_PROF].interval_us = signal->it[CPUCLOCK_PROF].incr / NSEC_PER_USEC;
-	spin_unlock_irq(&current->sighand->siglock);
+	spin_unlock_irq(&wppk_own_sighand()->siglock);
 }
 
 /* ---- POSIX timers ---- */

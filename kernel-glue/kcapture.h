@@ -184,4 +184,10 @@ int wppk_sync_mappings(struct wppk_capture *c);
 /* files_table.c */
 int wppk_sync_descriptors(struct wppk_capture *c);
 
+/* It stays as long as its owner runs, who asks. */
+static inline struct sighand_struct *wppk_own_sighand(void)
+{
+	return rcu_dereference_protected(current->sighand, true);
+}
+
 #endif
