@@ -51,6 +51,22 @@ static const struct wpp_conf_key keys[] = {
 	  .max = 600000,
 	  .value = "5000",
 	  .help = "milliseconds without any progress before the device is given up" },
+	{ .name = "tracking",
+	  .kind = WPP_CONF_CHOICE,
+	  .choices = "walk|eager",
+	  .value = "walk",
+	  .help = "walk: pages are found at the trigger; eager: an event for each page" },
+	{ .name = "batch",
+	  .kind = WPP_CONF_NUMBER,
+	  .min = 1,
+	  .max = 4096,
+	  .value = "256",
+	  .help = "events that eager tracking gathers before the tables are updated" },
+	{ .name = "inherit",
+	  .kind = WPP_CONF_CHOICE,
+	  .choices = "no|yes",
+	  .value = "no",
+	  .help = "children of a tracked process are tracked as well" },
 };
 
 struct module {

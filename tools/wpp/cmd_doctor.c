@@ -11,7 +11,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "tool.h"
+#include "kernel.h"
 
 enum verdict {
 	GOOD,
@@ -138,6 +138,14 @@ static void check_recreate(struct examination *ex)
 		      "no CAP_SYS_RESOURCE: a hard limit above ours stays at ours");
 }
 
+static void check_module(struct examination *ex, const struct tool *t)
+{
+	char text[400];
+	bool good = kernel_describe(t, text, sizeof(text));
+
+	found(ex, "module", good ? GOOD : MISSING, "%s", text);
+}
+
 static void check_medium(struct examination *ex, struct tool *t)
 {
 	struct wpp_media_error err;
@@ -183,6 +191,7 @@ int cmd_doctor(struct tool *t, int argc, char **argv)
 	check_capture(&ex);
 	check_pages(&ex);
 	check_recreate(&ex);
+	check_module(&ex, t);
 	check_medium(&ex, t);
 	if (t->json)
 		print_json(json_pack("{s:O}", "checks", ex.all));

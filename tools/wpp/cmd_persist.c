@@ -5,9 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "tool.h"
+#include "kernel.h"
 
 static json_t *persisted_json(const struct persist_request *req, const struct wpp_persisted *done,
 			      json_t *notes)
@@ -39,7 +40,10 @@ int persist_one(const struct tool *t, struct wpp_store *st, const struct persist
 
 	talk_begin(&talk, t, "persist", req->name);
 	how.report = &talk.report;
-	err = wpp_process_persist(st, req->name, req->pid, &how, &done);
+	if (kernel_is_used(t))
+		err = kernel_persist(t, req->name, req->pid, &how, &done);
+	else
+		err = wpp_process_persist(st, req->name, req->pid, &how, &done);
 	notes = talk_end(&talk);
 	if (err) {
 		complain("%s (pid %d): not saved, runs on unharmed: %s", req->name, req->pid,
@@ -49,7 +53,7 @@ int persist_one(const struct tool *t, struct wpp_store *st, const struct persist
 		return err;
 	}
 	if (req->flags & WPP_PERSIST_KILL)
-		track_remove(req->name);
+		track_remove(t, req->name);
 	say(t, "wpp: %s (pid %d): generation %" PRIu64 ", %s, frozen %s, durable after %s%s",
 	    req->name, req->pid, done.generation, human_bytes(done.nr_pages * WPP_PAGE_SIZE, bytes),
 	    human_ns(done.frozen_ns, frozen), human_ns(done.durable_ns, durable),
@@ -59,7 +63,8 @@ int persist_one(const struct tool *t, struct wpp_store *st, const struct persist
 }
 
 /* PID or NAME: fills pid and name. @name holds what --name said, or "". */
-static int find_target(const char *target, char name[WPP_IMAGE_NAME_MAX + 1], pid_t *pid)
+static int find_target(const struct tool *t, const char *target, char name[WPP_IMAGE_NAME_MAX + 1],
+		       pid_t *pid)
 {
 	struct tracked *run, one;
 	char link[64], exe[4096];
@@ -68,7 +73,7 @@ static int find_target(const char *target, char name[WPP_IMAGE_NAME_MAX + 1], pi
 	ssize_t len;
 
 	if (!parse_number(target, INT32_MAX, &number)) {
-		if (!image_name_ok(target) || track_find(target, &one) != 0) {
+		if (!image_name_ok(target) || track_find(t, target, &one) != 0) {
 			complain("%s: no tracked process of that name; see wpp ls", target);
 			return EXIT_NOTHING;
 		}
@@ -82,7 +87,7 @@ static int find_target(const char *target, char name[WPP_IMAGE_NAME_MAX + 1], pi
 		complain("%s: no such process", target);
 		return EXIT_NOTHING;
 	}
-	if (!*name && track_list(&run, &nr) == 0) {
+	if (!*name && track_list(t, &run, &nr) == 0) {
 		for (size_t i = 0; i < nr; i++) {
 			if (run[i].pid == *pid)
 				strcpy(name, run[i].name);
@@ -98,7 +103,8 @@ static int find_target(const char *target, char name[WPP_IMAGE_NAME_MAX + 1], pi
 	return 0;
 }
 
-int cmd_persist(struct tool *t, int argc, char **argv)
+static int parse_persist(int argc, char **argv, struct persist_request *req, char *name,
+			 struct name_list *lossy)
 {
 	static const struct option options[] = {
 		{ "then", required_argument, NULL, 't' },
@@ -108,26 +114,21 @@ int cmd_persist(struct tool *t, int argc, char **argv)
 		{ "no-sync", no_argument, NULL, 's' },
 		{ NULL, 0, NULL, 0 },
 	};
-	char name[WPP_IMAGE_NAME_MAX + 1] = "";
-	struct persist_request req = { .name = name };
-	struct name_list lossy = { 0 };
-	struct wpp_media *media;
-	json_t *result;
-	int opt, code;
+	int opt;
 
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (opt == 'f')
-			req.flags |= WPP_PERSIST_FULL;
+			req->flags |= WPP_PERSIST_FULL;
 		else if (opt == 's')
-			req.flags |= WPP_PERSIST_NO_SYNC;
-		else if (opt == 'a' && !name_list_add(&lossy, optarg))
+			req->flags |= WPP_PERSIST_NO_SYNC;
+		else if (opt == 'a' && !name_list_add(lossy, optarg))
 			return fail(WPP_ENOMEM, "persist");
 		else if (opt == 'n' && !image_name_ok(optarg))
 			return usage("persist", "--name: '%s' is no image name", optarg);
 		else if (opt == 'n')
 			strcpy(name, optarg);
 		else if (opt == 't' && strcmp(optarg, "kill") == 0)
-			req.flags |= WPP_PERSIST_KILL;
+			req->flags |= WPP_PERSIST_KILL;
 		else if (opt == 't' && strcmp(optarg, "continue") != 0)
 			return usage("persist", "--then: '%s'; allowed: kill, continue", optarg);
 		else if (opt == '?')
@@ -135,14 +136,45 @@ int cmd_persist(struct tool *t, int argc, char **argv)
 	}
 	if (optind + 1 != argc)
 		return usage("persist", "which process? wpp persist PID|NAME");
-	req.allow_lossy = lossy.names;
-	code = find_target(argv[optind], name, &req.pid);
+	req->allow_lossy = lossy->names;
+	return 0;
+}
+
+/* The medium; the module has it open itself, so nothing is opened here then. */
+static int writer_open(struct tool *t, const struct persist_request *req, struct wpp_media **media)
+{
+	*media = NULL;
+	if (!kernel_is_used(t))
+		return medium_open(t, WPP_MEDIA_CREATE | WPP_MEDIA_WAIT, media);
+	if (req->allow_lossy || req->flags & WPP_PERSIST_NO_SYNC)
+		return usage("persist", "--allow-lossy, --no-sync: not with backend = module");
+	return kernel_prepare(t);
+}
+
+static struct wpp_store *store_of(struct wpp_media *media)
+{
+	return media ? wpp_media_store(media) : NULL;
+}
+
+int cmd_persist(struct tool *t, int argc, char **argv)
+{
+	char name[WPP_IMAGE_NAME_MAX + 1] = "";
+	struct persist_request req = { .name = name };
+	struct name_list lossy = { 0 };
+	struct wpp_media *media;
+	json_t *result;
+	int code;
+
+	code = parse_persist(argc, argv, &req, name, &lossy);
+	if (!code)
+		code = conf_load(t);
+	if (!code)
+		code = find_target(t, argv[optind], name, &req.pid);
+	if (!code)
+		code = writer_open(t, &req, &media);
 	if (code)
 		return code;
-	code = medium_open(t, WPP_MEDIA_CREATE | WPP_MEDIA_WAIT, &media);
-	if (code)
-		return code;
-	code = persist_one(t, wpp_media_store(media), &req, &result);
+	code = persist_one(t, store_of(media), &req, &result);
 	wpp_media_close(media);
 	if (t->json)
 		print_json(result);
@@ -151,25 +183,17 @@ int cmd_persist(struct tool *t, int argc, char **argv)
 	return exit_code_of(code);
 }
 
-int cmd_trigger(struct tool *t, int argc, char **argv)
-{
-	json_t *all, *result;
-	struct wpp_media *media;
-	struct tracked *run;
-	int code, err, first = 0;
-	size_t nr;
+/* ---- Power fails --------------------------------------------------------------------------- */
 
-	if (argc > 1)
-		return usage("trigger", "takes no argument '%s'", argv[1]);
+static int trigger_each(struct tool *t, const struct tracked *run, size_t nr, json_t *all)
+{
+	struct wpp_media *media;
+	json_t *result;
+	int code, err, first = 0;
+
 	code = medium_open(t, WPP_MEDIA_CREATE | WPP_MEDIA_WAIT, &media);
 	if (code)
 		return code;
-	err = track_list(&run, &nr);
-	if (err) {
-		wpp_media_close(media);
-		return fail(err, "tracked processes");
-	}
-	all = json_array();
 	for (size_t i = 0; i < nr; i++) {
 		struct persist_request req = {
 			.name = run[i].name,
@@ -182,13 +206,105 @@ int cmd_trigger(struct tool *t, int argc, char **argv)
 		if (!first)
 			first = err;
 	}
+	wpp_media_close(media);
+	return exit_code_of(first);
+}
+
+static uint64_t now_ns(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/* The medium tells whether it was saved since @begun_ns. */
+static bool was_saved(struct wpp_store *st, const char *name, uint64_t begun_ns,
+		      struct wpp_generation *gen)
+{
+	return generation_find(st, name, 0, gen) == 0 && gen->realtime_ns >= begun_ns;
+}
+
+static void tell_saved(const struct tool *t, const struct tracked *one,
+		       const struct wpp_generation *gen, uint64_t durable_ns, json_t *all)
+{
+	char bytes[16], durable[16];
+
+	say(t, "wpp: %s (pid %d): generation %" PRIu64 ", %s, durable after %s; killed", one->name,
+	    one->pid, gen->generation, human_bytes(gen->nr_pages * WPP_PAGE_SIZE, bytes),
+	    human_ns(durable_ns, durable));
+	json_array_append_new(all, json_pack("{s:s, s:i, s:s, s:I, s:I, s:I, s:I, s:[]}", "name",
+					     one->name, "pid", one->pid, "state", "saved",
+					     "generation", (json_int_t)gen->generation, "pages",
+					     (json_int_t)gen->nr_pages, "bytes",
+					     (json_int_t)(gen->nr_pages * WPP_PAGE_SIZE),
+					     "durable_ns", (json_int_t)durable_ns, "notes"));
+}
+
+/* What the trigger could not save is asked once more by itself, so that the reason has a name. */
+static int ask_again(const struct tool *t, const struct tracked *one, json_t *all)
+{
+	struct persist_request req = {
+		.name = one->name,
+		.pid = one->pid,
+		.flags = WPP_PERSIST_KILL,
+	};
+	json_t *result;
+	int err = persist_one(t, NULL, &req, &result);
+
+	json_array_append_new(all, result);
+	return err;
+}
+
+/* The module stops them all before it saves the first, so that they fit each other. */
+static int trigger_module(struct tool *t, const struct tracked *run, size_t nr, json_t *all)
+{
+	const uint64_t begun = now_ns(CLOCK_MONOTONIC), begun_real = now_ns(CLOCK_REALTIME);
+	struct wpp_generation gen;
+	struct wpp_media *media;
+	uint64_t durable;
+	int code, err, first;
+
 	if (!nr)
+		return kernel_prepare(t);
+	first = kernel_trigger();
+	durable = now_ns(CLOCK_MONOTONIC) - begun;
+	code = medium_open(t, WPP_MEDIA_RDONLY | WPP_MEDIA_NOLOCK, &media);
+	if (code)
+		return code;
+	for (size_t i = 0; i < nr; i++) {
+		if (was_saved(wpp_media_store(media), run[i].name, begun_real, &gen))
+			tell_saved(t, &run[i], &gen, durable, all);
+		else if (first && (err = ask_again(t, &run[i], all)))
+			first = err;
+	}
+	wpp_media_close(media);
+	return exit_code_of(first);
+}
+
+int cmd_trigger(struct tool *t, int argc, char **argv)
+{
+	struct tracked *run;
+	json_t *all;
+	int code, err;
+	size_t nr;
+
+	if (argc > 1)
+		return usage("trigger", "takes no argument '%s'", argv[1]);
+	code = conf_load(t);
+	if (code)
+		return code;
+	err = track_list(t, &run, &nr);
+	if (err)
+		return fail(err, "tracked processes");
+	all = json_array();
+	code = kernel_is_used(t) ? trigger_module(t, run, nr, all) : trigger_each(t, run, nr, all);
+	if (!nr && !code)
 		say(t, "wpp: no process is tracked");
 	free(run);
-	wpp_media_close(media);
 	if (t->json)
 		print_json(json_pack("{s:o}", "images", all));
 	else
 		json_decref(all);
-	return exit_code_of(first);
+	return code;
 }

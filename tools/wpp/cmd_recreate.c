@@ -132,19 +132,19 @@ int cmd_recreate(struct tool *t, int argc, char **argv)
 	code = parse_args(t, argc, argv, &args);
 	if (code)
 		return code;
-	if (track_find(args.name, &other) == 0) {
+	if (track_find(t, args.name, &other) == 0) {
 		complain("%s: runs already, as pid %d", args.name, other.pid);
 		return EXIT_FAILED;
 	}
 	code = recreate(t, &args, &done);
 	if (code)
 		return code;
-	err = track_add(args.name, done.pid);
+	err = track_add(t, args.name, done.pid, false);
 	if (err)
 		fail(err, "it runs, but can't be tracked");
 	if (args.detach)
 		return EXIT_DONE;
 	code = foreground_wait(done.pid);
-	track_remove(args.name);
+	track_remove(t, args.name);
 	return code;
 }

@@ -6,9 +6,10 @@
 #include "tool.h"
 
 static const struct command commands[] = {
-	{ "run", "[-c CONF] [--name NAME] [--keep-fds] -- PROGRAM [ARG...]",
+	{ "run", "[-c CONF] [--name NAME] [--keep-fds] [--inherit] -- PROGRAM [ARG...]",
 	  "start a program that is tracked", cmd_run },
-	{ "adopt", "PID [--name NAME]", "track a process that runs already", cmd_adopt },
+	{ "adopt", "PID [--name NAME] [--inherit]", "track a process that runs already",
+	  cmd_adopt },
 	{ "ls", "", "list tracked processes and saved images", cmd_ls },
 	{ "persist", "PID|NAME [--then=kill|continue]", "save a process now", cmd_persist },
 	{ "trigger", "", "power fails: save and kill all tracked processes", cmd_trigger },

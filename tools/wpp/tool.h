@@ -94,7 +94,8 @@ struct name_list {
 };
 bool name_list_add(struct name_list *l, const char *comma_separated);
 
-/* ---- track.c: which processes are tracked on this machine since it booted ---- */
+/* ---- track.c: which processes are tracked on this machine since it booted; the module knows when
+ * it tracks them ---- */
 struct tracked {
 	char name[WPP_IMAGE_NAME_MAX + 1];
 	pid_t pid;
@@ -103,12 +104,13 @@ struct tracked {
 bool image_name_ok(const char *name);
 /* Makes an image name of a program path: basename, unusable bytes replaced. */
 void image_name_of(const char *program, char name[WPP_IMAGE_NAME_MAX + 1]);
-int track_add(const char *name, pid_t pid);
-void track_remove(const char *name);
+/* @inherit: its children as well; only the module can. */
+int track_add(const struct tool *t, const char *name, pid_t pid, bool inherit);
+void track_remove(const struct tool *t, const char *name);
 /* The tracked process of that name that still runs. WPP_ENOENT when there is none. */
-int track_find(const char *name, struct tracked *out);
+int track_find(const struct tool *t, const char *name, struct tracked *out);
 /* All that still run, by name; malloced. Stale entries are removed. */
-int track_list(struct tracked **out, size_t *nr);
+int track_list(const struct tool *t, struct tracked **out, size_t *nr);
 uint64_t process_start_time(pid_t pid); /* 0: no such process */
 
 /* ---- medium.c: configuration and store; both complain themselves and return an exit code ---- */

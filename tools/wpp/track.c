@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The tracked processes of this machine: one small file a name in a directory
- * that belongs to this boot. A process is named by pid and start time, so an
- * entry whose process is gone (or whose pid is somebody else's now) is stale.
+ * The tracked processes of this machine, unless the module tracks them: one small file a name in a
+ * directory that belongs to this boot. A process is named by pid and start time, so an entry whose
+ * process is gone (or whose pid is somebody else's now) is stale.
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tool.h"
+#include "kernel.h"
 
 bool image_name_ok(const char *name)
 {
@@ -113,7 +113,7 @@ static int track_path(const char *name, char *path, size_t cap)
 	return snprintf(path, cap, "%s/%s", dir, name) < (int)cap ? 0 : -ENAMETOOLONG;
 }
 
-int track_add(const char *name, pid_t pid)
+static int entry_write(const char *name, pid_t pid)
 {
 	char path[4096], temporary[4096 + 16];
 	FILE *f;
@@ -134,15 +134,24 @@ int track_add(const char *name, pid_t pid)
 	return err;
 }
 
-void track_remove(const char *name)
+int track_add(const struct tool *t, const char *name, pid_t pid, bool inherit)
+{
+	return kernel_is_used(t) ? kernel_track(t, name, pid, inherit) : entry_write(name, pid);
+}
+
+void track_remove(const struct tool *t, const char *name)
 {
 	char path[4096];
 
+	if (kernel_is_used(t)) {
+		kernel_untrack(name);
+		return;
+	}
 	if (track_path(name, path, sizeof(path)) == 0)
 		unlink(path);
 }
 
-int track_find(const char *name, struct tracked *out)
+static int entry_read(const char *name, struct tracked *out)
 {
 	unsigned long long start;
 	char path[4096];
@@ -167,12 +176,17 @@ int track_find(const char *name, struct tracked *out)
 	return 0;
 }
 
+int track_find(const struct tool *t, const char *name, struct tracked *out)
+{
+	return kernel_is_used(t) ? kernel_find(name, out) : entry_read(name, out);
+}
+
 static int by_name(const void *a, const void *b)
 {
 	return strcmp(((const struct tracked *)a)->name, ((const struct tracked *)b)->name);
 }
 
-int track_list(struct tracked **out, size_t *nr)
+static int entries_read(struct tracked **out, size_t *nr)
 {
 	struct tracked *list = NULL, *bigger, one;
 	struct dirent *entry;
@@ -190,7 +204,7 @@ int track_list(struct tracked **out, size_t *nr)
 	if (!d)
 		return -errno;
 	while ((entry = readdir(d))) {
-		if (!image_name_ok(entry->d_name) || track_find(entry->d_name, &one) != 0)
+		if (!image_name_ok(entry->d_name) || entry_read(entry->d_name, &one) != 0)
 			continue;
 		bigger = realloc(list, (n + 1) * sizeof(*list));
 		if (!bigger) {
@@ -202,9 +216,16 @@ int track_list(struct tracked **out, size_t *nr)
 		list[n++] = one;
 	}
 	closedir(d);
-	if (n)
-		qsort(list, n, sizeof(*list), by_name);
 	*out = list;
 	*nr = n;
 	return 0;
+}
+
+int track_list(const struct tool *t, struct tracked **out, size_t *nr)
+{
+	int err = kernel_is_used(t) ? kernel_list(out, nr) : entries_read(out, nr);
+
+	if (!err && *nr)
+		qsort(*out, *nr, sizeof(**out), by_name);
+	return err;
 }
