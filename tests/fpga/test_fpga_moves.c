@@ -21,7 +21,11 @@
 #define BUF_LEN (160u << 10)
 #define BUF_PAD 8192u
 
+#ifdef WPP_TEST_SMALL
+static uint64_t nr_rounds = 15, first_seed = 1;
+#else
 static uint64_t nr_rounds = 150, first_seed = 1;
+#endif
 
 struct move {
 	struct wpp_io io;

@@ -47,10 +47,10 @@ struct CMUnitTest {
 	} while (0)
 #define fail() fail_msg("failed")
 
-#define shim_check(cond, text)          \
-	do {                            \
-		if (!(cond))            \
-			fail_msg(text); \
+#define shim_check(cond, text)                \
+	do {                                  \
+		if (!(cond))                  \
+			fail_msg("%s", text); \
 	} while (0)
 #define shim_compare(a, op, b)                                                         \
 	do {                                                                           \
