@@ -37,7 +37,7 @@ int medium_open(struct tool *t, uint32_t flags, struct wpp_media **out)
 	if (code)
 		return code;
 	if (wpp_media_open(t->conf, flags, out, &err) == 0) {
-		if (wpp_media_warning(*out))
+		if (!t->quiet && wpp_media_warning(*out))
 			complain("%s", wpp_media_warning(*out));
 		return 0;
 	}

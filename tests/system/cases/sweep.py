@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """The power goes at random moments while a process is saved again and again: what was reported saved is there,
-and nothing is mixed. Words: how many moments (20), a seed.
+and nothing is mixed. Words: how many moments (20), nvme or fpga, a seed. The FPGA has a volatile cache, and tears
+what it is doing.
 
 Most moments are looked at without ending the machine: QEMU is stopped as a whole, and what lies in the file of the
 medium at that instant, which is all that the next boot would see, is copied and examined on the host. Each tenth
@@ -25,9 +26,9 @@ exit 1"""
 
 
 class Run:
-    def __init__(self, lab, seed):
+    def __init__(self, lab, medium, seed):
         self.lab, self.random = lab, random.Random(seed)
-        self.medium, self.stripes, self.saved = media.Nvme(lab, mib=64), Stripes(), 0
+        self.medium, self.stripes, self.saved = medium, Stripes(), 0
         self.machine = None
         self.conf = lab.dir / "host.conf"
         self.copy = lab.dir / "copy.img"
@@ -58,18 +59,24 @@ class Run:
             assert said.startswith("SAVED "), said
             self.saved = int(said[6:])
 
+    def processes(self):
+        """QEMU, and the device that is no part of it."""
+        return [p for p in (self.machine.qemu, getattr(self.medium, "device", None)) if p]
+
     def stop(self):
-        pid = self.machine.qemu.pid
-        os.kill(pid, signal.SIGSTOP)
-        while any("\nState:\tT" not in f.read_text() for f in pathlib.Path(f"/proc/{pid}/task").glob("*/status")):
-            time.sleep(0.001)
+        for p in self.processes():
+            os.kill(p.pid, signal.SIGSTOP)
+        for p in self.processes():
+            while any("\nState:\tT" not in f.read_text() for f in pathlib.Path(f"/proc/{p.pid}/task").glob("*/status")):
+                time.sleep(0.001)
 
     def look(self):
         """Examines what a power cut would leave now."""
         self.stop()
         self.hear(0)
         subprocess.run(["cp", "--sparse=always", self.medium.file, self.copy], check=True)
-        self.machine.qemu.send_signal(signal.SIGCONT)
+        for p in self.processes():
+            p.send_signal(signal.SIGCONT)
         self.host("verify")
         images = json.loads(self.host("--json", "ls"))["images"]
         newest = max(i["generation"] for i in images)
@@ -94,9 +101,11 @@ class Run:
 
 def run(lab, args):
     moments = int(args.words[0]) if args.words else 20
-    seed = int(args.words[1]) if len(args.words) > 1 else random.randrange(1 << 32)
-    lab.say(f"{moments} moments, seed {seed}")
-    r = Run(lab, seed)
+    kind = args.words[1] if len(args.words) > 1 else "nvme"
+    seed = int(args.words[2]) if len(args.words) > 2 else random.randrange(1 << 32)
+    lab.say(f"{moments} moments, {kind}, seed {seed}")
+    knobs = {"knobs": ("--cache", "1M", "--torn", "--seed", str(seed))} if kind == "fpga" else {}
+    r = Run(lab, media.KINDS[kind](lab, mib=64, **knobs), seed)
     r.boot()
     while not r.saved:
         r.hear(0.1)
