@@ -54,7 +54,14 @@ static bool find_physical(struct fpga_area *a)
 /* A child must not share it: its first write would move the page away from under the device. */
 static bool fault_in(void *mem, size_t len)
 {
-	return !madvise(mem, len, MADV_DONTFORK) && !madvise(mem, len, MADV_POPULATE_WRITE);
+	if (madvise(mem, len, MADV_DONTFORK))
+		return false;
+	if (!madvise(mem, len, MADV_POPULATE_WRITE))
+		return true;
+	if (errno != EINVAL) /* Linux before 5.14 does not know it: stores do the same */
+		return false;
+	memset(mem, 0, len);
+	return true;
 }
 
 static void *map_huge(size_t len)

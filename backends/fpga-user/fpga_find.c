@@ -122,7 +122,7 @@ int wppi_fpga_route(const struct wppi_pci *pci, enum fpga_route *route, struct w
 	if (pci->driver[0] && !is_vfio)
 		return wppi_fail(
 			err, WPP_EBUSY, "%s: driver %s uses it%s", pci->address, pci->driver,
-			strcmp(pci->driver, "wpp") ? "" : "; set backend = module in [wpp]");
+			strcmp(pci->driver, "wpp-fpga") ? "" : "; set backend = module in [wpp]");
 	if (pci->guarded || is_vfio) {
 		*route = FPGA_BY_VFIO;
 		return route_by_vfio(pci, err);

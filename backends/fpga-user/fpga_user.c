@@ -8,10 +8,11 @@
 #include "fpga_bounce.h"
 #include "fpga_user.h"
 
-#define RING_SLOTS 1024u /* of each ring */
-#define RING_LEN   (RING_SLOTS * FPGA_SLOT_SIZE)
-#define DEPTH_MAX  128u
-#define MS_IN_NS   1000000u
+#define RING_SLOTS   1024u /* of each ring */
+#define RING_LEN     (RING_SLOTS * FPGA_SLOT_SIZE)
+#define DEPTH_MAX    128u
+#define TRANSFER_MAX (4u << 20)
+#define MS_IN_NS     1000000u
 
 static const struct wpp_conf_key keys[] = {
 	{ .name = "timeout",
@@ -23,7 +24,7 @@ static const struct wpp_conf_key keys[] = {
 	{ .name = "transfer",
 	  .kind = WPP_CONF_SIZE,
 	  .min = 4096,
-	  .max = 4u << 20,
+	  .max = TRANSFER_MAX,
 	  .value = "1M",
 	  .help = "longest move; auto: as long as the device can" },
 };
@@ -274,8 +275,7 @@ static int start(struct fpga_user *u, const struct wpp_conf *conf, const char *a
 	wppi_fpga_dma_init(&u->dma, u->route == FPGA_BY_VFIO ? &u->vfio : NULL, info.bus_limit);
 	u->transfer = (uint32_t)wpp_conf_number(conf, "fpga", "transfer");
 	if (!u->transfer)
-		u->transfer =
-			info.max_transfer < keys[1].max ? info.max_transfer : (uint32_t)keys[1].max;
+		u->transfer = info.max_transfer < TRANSFER_MAX ? info.max_transfer : TRANSFER_MAX;
 	len = FPGA_QUEUES * RING_LEN + (uint64_t)FPGA_BOUNCES * u->transfer;
 	code = wppi_fpga_dma_alloc(&u->dma, len, &u->home);
 	if (code)
