@@ -10,7 +10,6 @@
 
 #define RING_SLOTS   1024u /* of each ring */
 #define RING_LEN     (RING_SLOTS * FPGA_SLOT_SIZE)
-#define DEPTH_MAX    128u
 #define TRANSFER_MAX (4u << 20)
 #define MS_IN_NS     1000000u
 
@@ -115,7 +114,8 @@ static int user_submit(struct wpp_backend *be, struct wpp_io *io)
 	if (u->rdonly && io->op != WPP_IO_READ)
 		return WPP_EROFS;
 	if (io->op == WPP_IO_FLUSH || !io->len ||
-	    wppi_fpga_dma_bus(&u->dma, io->buf, io->len, &contig) != FPGA_NO_BUS)
+	    ((uintptr_t)io->buf % FPGA_ALIGN == 0 &&
+	     wppi_fpga_dma_bus(&u->dma, io->buf, io->len, &contig) != FPGA_NO_BUS))
 		return u->fpga.be.ops->submit(&u->fpga.be, io);
 	return wppi_fpga_bounce(&u->bounces, io);
 }
@@ -244,8 +244,9 @@ static void describe(struct fpga_user *u)
 	m->io_max = u->transfer;
 	if (m->io_best > m->io_max)
 		m->io_best = m->io_max;
-	if (m->queue_depth > DEPTH_MAX)
-		m->queue_depth = DEPTH_MAX;
+	m->buf_align = 1;
+	if (m->queue_depth > FPGA_BOUNCES)
+		m->queue_depth = FPGA_BOUNCES;
 	/* Not here: in an emergency there is no user space. */
 	m->caps &= ~(uint32_t)(WPP_CAP_EMERGENCY | WPP_CAP_PHYSICAL);
 }

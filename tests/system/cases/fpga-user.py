@@ -37,9 +37,12 @@ def run(lab, args):
             assert device["driver"] == ("vfio-pci" if iommu else ""), device
             tested = wpp(m, "device", "selftest")
             assert tested["passed"] and len(tested["steps"]) == 6, tested
-            m.sh("wpp format")
+            m.sh("wpp format")  # a blank one needs no --force
             code, text = wpp(m, "format", ok=False)
             assert code == 1 and "--force" in text, text
+            conforms = m.sh("guest_medium 2>&1")
+            assert "FAILED" not in conforms and "PASSED" in conforms, conforms
+            m.sh("wpp format --force")
         told = m.sh("wpp doctor | grep durable")
         assert ("VFIO" if iommu else "huge pages") in told, told
         return m
