@@ -12,11 +12,24 @@ NVME = "0000:00:08.0"
 FPGA = "0000:00:05.0"
 
 
+PAGES = 0x2082000  # where the page section of a medium of 256 MiB begins (wpp_geometry_fit)
+BAD_WRITE = f"""[inject-error]
+event = "none"
+iotype = "write"
+errno = "5"
+once = "on"
+sector = "{PAGES // 512}"
+"""
+
+
 class NvmeIommu(media.Nvme):
-    """4096-byte blocks, behind an IOMMU, at a known place."""
+    """4096-byte blocks, behind an IOMMU, at a known place; the first write to the first page fails."""
 
     def __init__(self, lab):
         super().__init__(lab, block=4096)
+        rule = lab.dir / "bad-write"
+        rule.write_text(BAD_WRITE)
+        self.argv[1] = self.argv[1].replace("file=", f"file=blkdebug:{rule}:")
         self.argv[-1] += ",addr=0x8"
         self.argv += ["-device", "intel-iommu"]
 
@@ -52,8 +65,7 @@ def start(m):
     return pid
 
 
-def saves(m):
-    pid = start(m)
+def saves(m, pid):
     said = m.sh(f"guest_ko persist {pid}; dd if=/dev/zero of=/dev/wpp bs=4096 count=1 2>&1 | head -1")
     assert "generation 1\n" in said and "busy" in said, said
     code, text = wpp(m, "drop", "sleep", ok=False)
@@ -61,7 +73,6 @@ def saves(m):
     images = wpp(m, "ls")["images"]
     assert [(i["name"], i["generation"]) for i in images] == [("sleep", 1)], images
     wpp(m, "verify")
-    return pid
 
 
 def fails(m, pid):
@@ -79,7 +90,9 @@ def run_nvme(lab):
     give(m, NVME)
     conforms(m)
     m.sh("wpp format --force")
-    pid = saves(m)
+    pid = start(m)
+    fails(m, pid)
+    saves(m, pid)
     m.sh(f"echo 1 >/sys/bus/pci/devices/{NVME}/remove")
     fails(m, pid)
     m.sh(f"guest_ko untrack {pid}; echo 1 >/sys/bus/pci/rescan")
@@ -95,7 +108,8 @@ def run_fpga(lab):
     configure(m, kind="fpga", address=FPGA, timeout=2000)
     conforms(m)
     m.sh("wpp format --force")
-    pid = saves(m)
+    pid = start(m)
+    saves(m, pid)
     fpga.device.kill()
     fails(m, pid)
     m.sh(f"guest_ko untrack {pid}")
@@ -111,7 +125,8 @@ def run_memory(lab):
     configure(m, kind="memory", base=f"{WINDOW >> 20}M", size="64M")
     conforms(m)
     m.sh("wpp format --force")
-    pid = saves(m)
+    pid = start(m)
+    saves(m, pid)
     m.sh(f"guest_ko untrack {pid}")
     return m
 
