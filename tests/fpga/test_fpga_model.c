@@ -403,6 +403,28 @@ static void step_keeps_to_its_limit(void **state)
 	assert_int_equal(fpga_model_step(b->m, 1, 0), 7);
 }
 
+/* A write queue that never runs empty doesn't keep the reads waiting, whatever the time. */
+static void no_queue_starves(void **state)
+{
+	struct bench *b = *state;
+	uint32_t i;
+
+	for (uint64_t tick = 0; tick < 2; tick++) {
+		for (int n = 0; n < 10; n++)
+			post(b, 0, FPGA_OP_WRITE, DATA, 0, 64);
+		doorbell(b, 0);
+		i = post(b, 1, FPGA_OP_READ, DATA, 0, 64);
+		doorbell(b, 1);
+		for (uint64_t n = 0; n < 20; n++) {
+			post(b, 0, FPGA_OP_WRITE, DATA, 0, 64);
+			doorbell(b, 0);
+			assert_int_equal(fpga_model_step(b->m, n * tick, 1), 1);
+		}
+		assert_int_equal(status(b, 1, i), FPGA_DONE);
+		fpga_model_step(b->m, 100, 0);
+	}
+}
+
 static void cut(struct bench *b)
 {
 	fpga_model_power_cut(b->m);
@@ -569,6 +591,7 @@ int main(void)
 		TEST(odd_accesses_mean_nothing),
 		TEST(time_is_kept),
 		TEST(step_keeps_to_its_limit),
+		TEST(no_queue_starves),
 		TEST(cache_is_lost_unless_flushed),
 		TEST(full_cache_pushes_out),
 		TEST(completed_writes_survive_without_a_cache),

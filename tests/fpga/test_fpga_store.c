@@ -145,13 +145,22 @@ static bool lying_device_is_caught(const struct scenario *sc)
 	return false;
 }
 
+/* test_fpga_store [NR]: and @NR random scenarios */
 int main(int argc, char **argv)
 {
-	uint32_t nr = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 0) : nr_scenarios;
+	uint64_t nr_random = argc > 1 ? strtoull(argv[1], NULL, 0) : 0;
+	struct scenario sc;
 
-	for (uint32_t i = 0; i < nr && i < nr_scenarios; i++)
+	for (uint32_t i = 0; i < nr_scenarios; i++)
 		if (!run_scenario(&scenarios[i]))
 			return 1;
+	for (uint64_t seed = 1; seed <= nr_random; seed++) {
+		scenario_random(&sc, seed);
+		if (!run_scenario(&sc)) {
+			printf("random scenario %" PRIu64 "\n", seed);
+			return 1;
+		}
+	}
 	printf("%" PRIu64 " cuts\n", nr_runs);
 	return lying_device_is_caught(&scenarios[0]) ? 0 : 1;
 }

@@ -95,7 +95,8 @@ uint32_t fpga_model_bar0(const struct fpga_model *m)
 
 static void reset(struct fpga_model *m)
 {
-	memset(m->queue, 0, sizeof(m->queue));
+	for (int i = 0; i < 2; i++)
+		m->queue[i] = (struct model_queue){ .arrived_ns = m->queue[i].arrived_ns };
 	m->enabled = m->hung = m->counts.halted = false;
 	m->error = m->error_index = 0;
 	m->resets = (m->resets + 1) & 0xffff;
@@ -109,8 +110,8 @@ static bool set_up_is_valid(const struct fpga_model *m, const struct model_queue
 	if (!q->slots)
 		return true;
 	return !(q->slots & (q->slots - 1)) && q->slots >= FPGA_SLOTS_MIN &&
-	       q->slots <= m->knobs.max_slots && q->base % 4096 == 0 &&
-	       q->base <= UINT64_MAX - bytes && q->producer % FPGA_SLOTS_MIN != FPGA_UNUSABLE;
+	       q->slots <= m->max_slots && q->base % 4096 == 0 && q->base <= UINT64_MAX - bytes &&
+	       q->producer % FPGA_SLOTS_MIN != FPGA_UNUSABLE;
 }
 
 static void enable(struct fpga_model *m)
@@ -179,7 +180,7 @@ static uint32_t register_get(const struct fpga_model *m, uint32_t reg)
 	case FPGA_MAX_INFLIGHT:
 		return m->knobs.max_inflight;
 	case FPGA_MAX_SLOTS:
-		return m->knobs.max_slots;
+		return m->max_slots;
 	case FPGA_ATOMIC:
 		return MODEL_ATOMIC;
 	case FPGA_ADDRESS_BITS:
@@ -261,6 +262,25 @@ static bool can_be(const struct fpga_model *m)
 	       k->max_slots <= FPGA_SLOTS_MAX && k->error_code <= FPGA_MEDIUM_FAULT;
 }
 
+static bool get_memory(struct fpga_model *m)
+{
+	m->max_slots = m->knobs.max_slots;
+	for (int i = 0; i < 2; i++) {
+		m->queue[i].arrived_ns = calloc(m->max_slots, sizeof(uint64_t));
+		if (!m->queue[i].arrived_ns)
+			return false;
+	}
+	return model_cache_new(&m->cache, m->knobs.cache_bytes);
+}
+
+static void free_memory(struct fpga_model *m)
+{
+	for (int i = 0; i < 2; i++)
+		free(m->queue[i].arrived_ns);
+	model_cache_free(&m->cache);
+	free(m);
+}
+
 struct fpga_model *fpga_model_new(const struct fpga_model_bus *bus,
 				  const struct fpga_model_knobs *knobs)
 {
@@ -272,9 +292,8 @@ struct fpga_model *fpga_model_new(const struct fpga_model_bus *bus,
 	if (knobs)
 		m->knobs = *knobs;
 	set_defaults(&m->knobs);
-	if (!can_be(m) || !model_cache_new(&m->cache, m->knobs.cache_bytes)) {
-		model_cache_free(&m->cache);
-		free(m);
+	if (!can_be(m) || !get_memory(m)) {
+		free_memory(m);
 		return NULL;
 	}
 	m->random = m->knobs.seed;
@@ -288,8 +307,7 @@ void fpga_model_free(struct fpga_model *m)
 		return;
 	if (!m->counts.dead)
 		model_medium_flush(m);
-	model_cache_free(&m->cache);
-	free(m);
+	free_memory(m);
 }
 
 struct fpga_model_knobs *fpga_model_knobs(struct fpga_model *m)

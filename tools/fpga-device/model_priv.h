@@ -31,7 +31,7 @@ struct model_queue {
 	uint32_t work;	   /* the next command to execute; ahead of consumer when stuck */
 	bool fetched;
 	struct fpga_command cmd; /* of @work, in the CPU's byte order, when @fetched */
-	uint64_t arrived_ns;
+	uint64_t *arrived_ns;	 /* [max_slots]: when the doorbell for it rang */
 	uint64_t link_free_ns;
 	uint64_t due_ns;
 };
@@ -48,6 +48,8 @@ struct fpga_model {
 	uint64_t dirty_lo, dirty_hi; /* of the medium since the last sync */
 	uint32_t error, error_index;
 	uint32_t resets;
+	uint32_t max_slots; /* as at the beginning, whatever becomes of the knob */
+	uint32_t served;    /* the queue that had its turn last */
 	bool enabled;
 	bool hung;
 };

@@ -64,9 +64,8 @@ void model_doorbell(struct fpga_model *m, uint32_t queue, uint32_t producer)
 		model_halt(m, FPGA_BAD_INDEX, queue, producer);
 		return;
 	}
-	if (q->work == q->producer)
-		q->arrived_ns = m->now_ns;
-	q->producer = producer;
+	for (; q->producer != producer; q->producer = fpga_next(q->producer))
+		q->arrived_ns[q->producer & (q->slots - 1)] = m->now_ns;
 }
 
 /* ---- One command -------------------------------------------------------------------------- */
@@ -88,7 +87,7 @@ static void fetch(struct fpga_model *m, uint32_t queue)
 {
 	struct model_queue *q = &m->queue[queue];
 	struct fpga_command c;
-	uint64_t start = q->link_free_ns;
+	uint64_t start;
 
 	if (!m->enabled || m->hung || q->fetched || q->work == q->producer)
 		return;
@@ -103,8 +102,9 @@ static void fetch(struct fpga_model *m, uint32_t queue)
 		.len = fpga_le32(c.len),
 		.op = fpga_le32(c.op),
 	};
-	if (start < q->arrived_ns)
-		start = q->arrived_ns;
+	start = q->arrived_ns[q->work & (q->slots - 1)];
+	if (start < q->link_free_ns)
+		start = q->link_free_ns;
 	q->link_free_ns = start + transfer_ns(m, &q->cmd);
 	q->due_ns = q->link_free_ns + m->knobs.latency_ns;
 	q->fetched = true;
@@ -212,6 +212,7 @@ static void work(struct fpga_model *m, uint32_t queue)
 	uint32_t index = q->work, code;
 
 	m->counts.commands++;
+	m->served = queue;
 	code = execute(m, queue);
 	if (m->hung)
 		return;
@@ -223,6 +224,13 @@ static void work(struct fpga_model *m, uint32_t queue)
 
 /* ---- Time --------------------------------------------------------------------------------- */
 
+static bool is_before(const struct fpga_model *m, uint32_t i, int other)
+{
+	if (other < 0 || m->queue[i].due_ns != m->queue[other].due_ns)
+		return other < 0 || m->queue[i].due_ns < m->queue[other].due_ns;
+	return i != m->served; /* none starves */
+}
+
 /* The queue whose command is complete first, or -1. */
 static int first_due(struct fpga_model *m)
 {
@@ -230,8 +238,7 @@ static int first_due(struct fpga_model *m)
 
 	for (uint32_t i = WRITES; i <= READS; i++) {
 		fetch(m, i);
-		if (m->queue[i].fetched &&
-		    (first < 0 || m->queue[i].due_ns < m->queue[first].due_ns))
+		if (m->queue[i].fetched && is_before(m, i, first))
 			first = (int)i;
 	}
 	return m->enabled && !m->hung && !m->counts.dead ? first : -1;
