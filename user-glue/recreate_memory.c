@@ -489,5 +489,6 @@ int wppi_memory_finish(struct build *b)
 	wppi_script_call(&b->s, SCRIPT_MAY_FAIL, SYS_membarrier,
 			 MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0, 0, 0, 0);
 	wppi_script_call(&b->s, 0, SYS_close, (uint64_t)b->r.control, 0, 0, 0, 0, 0);
-	return wppi_build_run(b, "closing what was needed to build");
+	err = wppi_build_run(b, "closing what was needed to build");
+	return err ? err : wppi_locks_again(b);
 }

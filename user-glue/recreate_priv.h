@@ -173,6 +173,9 @@ int wppi_memory_replace(struct build *b);
 int wppi_memory_protect(struct build *b);
 int wppi_memory_finish(struct build *b);
 
+/* ---- recreate_locks.c ---- */
+int wppi_locks_again(struct build *b);
+
 /* ---- recreate_fill.c ---- */
 int wppi_memory_fill(struct build *b);
 

@@ -9,8 +9,6 @@
 
 #include "files.h"
 
-enum lock_kind { LOCK_KIND_FLOCK = 1, LOCK_KIND_POSIX = 2, LOCK_KIND_OFD = 3 };
-
 /* "1: POSIX  ADVISORY  WRITE 4711 fe:00:1234 0 EOF"; false for leases and delegations. */
 static bool parse_lock(const char *text, struct wpp_rec_lock *rec)
 {
@@ -64,12 +62,7 @@ void wppi_locks_collect(struct files *fs, struct file *f)
 
 static int take(int fd, const struct wpp_rec_lock *l)
 {
-	struct flock fl = {
-		.l_type = (short)l->type,
-		.l_whence = SEEK_SET,
-		.l_start = (off_t)l->start,
-		.l_len = (off_t)l->len,
-	};
+	struct flock fl = wppi_lock_of(l);
 
 	if (l->type != F_RDLCK && l->type != F_WRLCK)
 		return WPP_ECORRUPT;

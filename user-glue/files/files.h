@@ -7,6 +7,7 @@
 #ifndef WPP_FILES_H
 #define WPP_FILES_H
 
+#include <fcntl.h>
 #include <limits.h>
 #include <sys/stat.h>
 
@@ -117,6 +118,18 @@ int wppi_fd_reopen(int fd, uint64_t flags);
 int wppi_open_flags(uint64_t flags);
 /* Takes the locks of the image; all else is in place. */
 int wppi_locks_recreate(struct rebuild *b);
+
+enum lock_kind { LOCK_KIND_FLOCK = 1, LOCK_KIND_POSIX = 2, LOCK_KIND_OFD = 3 };
+
+static inline struct flock wppi_lock_of(const struct wpp_rec_lock *l)
+{
+	return (struct flock){
+		.l_type = (short)l->type,
+		.l_whence = SEEK_SET,
+		.l_start = (off_t)l->start,
+		.l_len = (off_t)l->len,
+	};
+}
 /* Records of @type with the id of an open file description or pipe, as wppi_recreate_next(). */
 int wppi_rebuild_next(const struct rebuild *b, uint64_t id, uint16_t type, size_t *pos,
 		      struct wpp_rec *rec);

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* flock, POSIX and OFD locks, seen by a child as any other process sees them. */
+/*
+ * flock, POSIX and OFD locks, seen by a child as any other process sees them. A file is mapped,
+ * too: one descriptor too many that is closed would take the POSIX locks along.
+ */
 #define _GNU_SOURCE
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 
 #include "selfcheck.h"
@@ -20,6 +24,8 @@ static void build(void)
 	f = open(selfcheck_path("flock"), O_RDWR | O_CREAT, 0600);
 	p = open(selfcheck_path("posix"), O_RDWR | O_CREAT, 0600);
 	o = open(selfcheck_path("ofd"), O_RDWR | O_CREAT, 0600);
+	MUST(ftruncate(p, 4096) == 0);
+	MUST(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, p, 0) != MAP_FAILED);
 	MUST(flock(f, LOCK_EX) == 0);
 	MUST(lock(p, F_SETLK, F_WRLCK, 10, 10) == 0 && lock(p, F_SETLK, F_RDLCK, 30, 1) == 0);
 	MUST(lock(o, F_OFD_SETLK, F_WRLCK, 5, 0) == 0);

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 
 #include "pattern.h"
@@ -55,6 +56,12 @@ static char selector; /* SYSCALL_DISPATCH_FILTER_ALLOW */
 
 static void make_dispatch(void)
 {
+	struct utsname u;
+	int major, minor;
+
+	if (uname(&u) || sscanf(u.release, "%d.%d", &major, &minor) != 2 ||
+	    (major == 6 ? minor < 4 : major < 6))
+		selfcheck_skip("before Linux 6.4 it can't be seen from outside");
 	if (prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, 0, 0, &selector))
 		selfcheck_skip("no syscall user dispatch: %s", strerror(errno));
 }
