@@ -100,12 +100,10 @@ class Root:
             found = shutil.which(tool, path="/usr/sbin:/usr/bin:/sbin:/bin")
             if found:
                 files[f"usr/bin/{tool}"] = pathlib.Path(found).resolve()
-        for f in sorted(self.build.glob("tests/process/process_*")) + [self.build / "tests/kill/kill_target"]:
-            if f.is_file() and os.access(f, os.X_OK):
-                files[f"usr/bin/{f.name}"] = f
-        for f in sorted(self.build.glob("tools/*/wpp-*")) + sorted(self.build.glob("tests/system/guest_*")):
-            if f.is_file() and os.access(f, os.X_OK):
-                files[f"usr/bin/{f.name}"] = f
+        for pattern in ("tests/process/process_*", "tests/process/test_*", "tools/*/wpp-*", "tests/system/guest_*"):
+            for f in sorted(self.build.glob(pattern)):
+                if f.is_file() and os.access(f, os.X_OK):
+                    files[f"usr/bin/{f.name}"] = f
         return files
 
     def stamp(self, files):

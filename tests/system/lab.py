@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """What a case works with: kernels, disks, media and boots, and a directory that keeps the logs."""
 import collections
+import os
 import pathlib
 import subprocess
 import time
@@ -29,7 +30,9 @@ class Lab:
         self.kernel = self.get_kernel(kernel)
         self.extra = dict(extra)
         self.cpus = cpus
-        self.root = images.Root(self.build).get()
+        # A link: another run may make a newer one, and this case goes on with what it began with.
+        self.root = self.dir / "root.img"
+        os.link(images.Root(self.build).get(), self.root)
         self.machines = []
         self.begin = time.monotonic()
         if not (self.dir / "data.img").exists():

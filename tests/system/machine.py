@@ -12,8 +12,12 @@ import subprocess
 import time
 
 PR_SET_PDEATHSIG = 1
+BOOT = ("console=ttyS0 panic=-1 no_timer_check nowatchdog rcupdate.rcu_cpu_stall_suppress=1 loglevel=5 "
+        "printk.devkmsg=on")
 GUARD = 120  # seconds; only against hangs
-BROKEN = re.compile(r"Kernel panic|Oops|BUG:|WARNING:|Call Trace|possible circular|soft lockup|general protection")
+# Not what a busy host can cause by starving the machine: stalls, lockups, unstable clocks.
+BROKEN = re.compile(r"Kernel panic|Oops|BUG: (?!soft)|WARNING: |general protection|possible (circular|recursive)|"
+                    r"inconsistent lock state|suspicious RCU|unreferenced object")
 
 
 class Died(OSError):
@@ -35,7 +39,7 @@ class Machine:
         self.media = media
         command = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-smp", str(cpus), "-display",
                    "none", "-monitor", "none", "-no-reboot", "-nodefaults", "-kernel", kernel.vmlinuz, "-initrd",
-                   initrd, "-append", f"console=ttyS0 panic=-1 no_timer_check loglevel=5 printk.devkmsg=on {append}".strip(),
+                   initrd, "-append", f"{BOOT} {append}".strip(),
                    "-serial", "mon:stdio" if terminal else f"file:{self.console}", "-chardev", "socket,id=control,path=control,server=on,wait=on",
                    "-serial", "chardev:control", "-chardev", "socket,id=mon,path=monitor,server=on,wait=off", "-mon",
                    "chardev=mon,mode=readline", "-device", "isa-debug-exit,iobase=0xf4,iosize=4", *argv]
