@@ -150,7 +150,7 @@ static unsigned long entry_renew(struct wppk_events *ev, struct mm_struct *mm, u
 	bool anon = leaf_look(mm, va, &leaf);
 	unsigned long next = leaf.va + leaf.size;
 
-	if (leaf.kind == WPPK_LEAF_ABSENT ||
+	if (leaf.moving ||
 	    (leaf.kind == WPPK_LEAF_NONE && leaf.size == PMD_SIZE && end - va == PMD_SIZE))
 		look_again(ev, va, min(next, end), AGAIN_DELAY);
 	if (anon && leaf.size > PAGE_SIZE)

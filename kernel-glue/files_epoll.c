@@ -34,7 +34,7 @@ static bool watches(const struct wppk_epitem *e, const struct file *epoll, const
 		    const struct item *it)
 {
 	return e->ffd.file == file && e->ep == epoll->private_data && e->ffd.fd == (int)it->tfd &&
-	       e->event.events == it->events && e->event.data == it->data;
+	       (__force u32)e->event.events == it->events && e->event.data == it->data;
 }
 
 static bool is_target(const struct file *epoll, struct file *file, const struct item *it)

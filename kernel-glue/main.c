@@ -17,12 +17,10 @@ static const struct part {
 	{ "medium", wppk_medium_init, wppk_medium_exit },
 	{ "status", wppk_status_init, wppk_status_exit },
 	{ "tracking", wppk_track_init, wppk_track_exit },
-#ifndef WPPK_WITHOUT_PARK
 	{ "worker", wppk_persist_init, wppk_persist_exit },
 	{ "device", wppk_device_init, wppk_device_exit },
 	{ "trigger", wppk_trigger_init, wppk_trigger_exit },
 	{ "power-fail hooks", wppk_powerfail_init, wppk_powerfail_exit },
-#endif
 };
 
 static void parts_exit(size_t nr)

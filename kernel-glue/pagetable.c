@@ -6,6 +6,8 @@
  */
 #include <linux/mm.h>
 #include <linux/pgtable.h>
+#include <linux/swap.h>
+#include <linux/swapops.h>
 
 #include "wppk.h"
 
@@ -15,6 +17,12 @@ static void found(struct wppk_leaf *leaf, enum wppk_leaf_kind kind, unsigned lon
 	leaf->kind = kind;
 	leaf->va = va & ~(size - 1);
 	leaf->size = size;
+}
+
+static void found_absent(struct wppk_leaf *leaf, unsigned long va, unsigned long size, bool moving)
+{
+	found(leaf, WPPK_LEAF_ABSENT, va, size);
+	leaf->moving = moving;
 }
 
 static void found_page(struct wppk_leaf *leaf, unsigned long va, unsigned long size,
@@ -34,7 +42,7 @@ static void pte_get(pmd_t pmd, unsigned long va, struct wppk_leaf *leaf)
 	if (pte_none(pte))
 		found(leaf, WPPK_LEAF_NONE, va, PAGE_SIZE);
 	else if (!pte_present(pte))
-		found(leaf, WPPK_LEAF_ABSENT, va, PAGE_SIZE);
+		found_absent(leaf, va, PAGE_SIZE, is_migration_entry(pte_to_swp_entry(pte)));
 	else if (pte_special(pte) || pte_devmap(pte))
 		found(leaf, WPPK_LEAF_SPECIAL, va, PAGE_SIZE);
 	else
@@ -49,7 +57,7 @@ static void pmd_get(pud_t pud, unsigned long va, struct wppk_leaf *leaf)
 	if (pmd_none(pmd))
 		found(leaf, WPPK_LEAF_NONE, va, PMD_SIZE);
 	else if (!pmd_present(pmd))
-		found(leaf, WPPK_LEAF_ABSENT, va, PMD_SIZE);
+		found_absent(leaf, va, PMD_SIZE, true);
 	else if (pmd_devmap(pmd))
 		found(leaf, WPPK_LEAF_SPECIAL, va, PMD_SIZE);
 	else if (pmd_leaf(pmd))

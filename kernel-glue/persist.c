@@ -230,12 +230,12 @@ static int persist_pid(struct pid *pid, struct wpp_ko_persist *how)
 
 static int all_park(struct list_head *targets, struct wpp_ko_persist *how)
 {
+	const struct list_head *procs = wppk_procs();
 	struct wppk_proc *proc;
 	struct target *t;
 	int err = 0, e;
 
-	list_for_each_entry(proc, wppk_procs(), node)
-	{
+	list_for_each_entry(proc, procs, node) {
 		memset(how, 0, sizeof(*how));
 		e = target_park(proc, how, &t);
 		if (e)

@@ -20,10 +20,13 @@
 /* 20: eager tables start anew from what is mapped now. */
 static int reset(void)
 {
+	const struct list_head *procs;
 	struct wppk_proc *proc;
 
 	mutex_lock(&wppk_lock);
-	list_for_each_entry(proc, wppk_procs(), node) wppk_proc_rescan(proc);
+	procs = wppk_procs();
+	list_for_each_entry(proc, procs, node)
+		wppk_proc_rescan(proc);
 	mutex_unlock(&wppk_lock);
 	return 0;
 }

@@ -176,6 +176,7 @@ enum wppk_leaf_kind {
 /* The entry that covers an address. */
 struct wppk_leaf {
 	enum wppk_leaf_kind kind;
+	bool moving;		/* absent for a moment: being migrated */
 	unsigned long va, size; /* of the page or hole */
 	unsigned long pfn;
 	const unsigned long *slot; /* where it was read, and what */
