@@ -22,12 +22,8 @@ enum {
 #define FORCE_UNIT_ACCESS (1u << 30)
 #define TIMEOUT_MS	  30000
 
-#ifndef IORING_URING_CMD_FIXED
-#define IORING_URING_CMD_FIXED (1u << 0)
-#endif
-
 void wppi_nvme_command(const struct wppi_nvme *nv, const struct wpp_io *io,
-		       struct io_uring_sqe *sqe, int buf_index)
+		       struct io_uring_sqe *sqe)
 {
 	struct nvme_uring_cmd *cmd = (void *)sqe->cmd;
 	uint64_t lba = io->off / nv->target.io_align;
@@ -49,10 +45,6 @@ void wppi_nvme_command(const struct wppi_nvme *nv, const struct wpp_io *io,
 	cmd->cdw12 = io->len / nv->target.io_align - 1;
 	if (io->flags & WPP_IO_FUA)
 		cmd->cdw12 |= FORCE_UNIT_ACCESS;
-	if (buf_index >= 0) {
-		sqe->uring_cmd_flags = IORING_URING_CMD_FIXED;
-		sqe->buf_index = (uint16_t)buf_index;
-	}
 }
 
 static int identify(const struct wppi_nvme_target *t, uint32_t cns, void *page)

@@ -90,6 +90,9 @@ void *wppi_nvme_lend(struct wpp_backend *be, uint64_t len)
 	int room, index = find(nv, len, &room);
 	void *mem;
 
+	/* Kernels count all pages of a registered buffer against what one command may have. */
+	if (nv->target.kind == WPPI_NVME_NAMESPACE)
+		return NULL;
 	if (index >= 0) {
 		nv->lent[index].in_use = true;
 		return nv->lent[index].mem;

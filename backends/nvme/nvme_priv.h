@@ -62,7 +62,7 @@ int wppi_nvme_sync_open(const struct wppi_nvme_target *t, struct wpp_backend **o
 
 /* ---- nvme_command.c: moves as commands of NVMe */
 void wppi_nvme_command(const struct wppi_nvme *nv, const struct wpp_io *io,
-		       struct io_uring_sqe *sqe, int buf_index);
+		       struct io_uring_sqe *sqe);
 int wppi_nvme_identify(struct wppi_nvme_target *t);
 
 /* ---- nvme_lend.c */

@@ -50,12 +50,11 @@ static void prepare_file(const struct wpp_io *io, struct io_uring_sqe *sqe, int 
 static void prepare(struct wppi_nvme *nv, struct wpp_io *io)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&nv->ring);
-	int buf_index = wppi_nvme_lent_index(nv, io->buf, io->len);
 
 	if (nv->target.kind == WPPI_NVME_NAMESPACE)
-		wppi_nvme_command(nv, io, sqe, buf_index);
+		wppi_nvme_command(nv, io, sqe);
 	else
-		prepare_file(io, sqe, buf_index);
+		prepare_file(io, sqe, wppi_nvme_lent_index(nv, io->buf, io->len));
 	sqe->flags |= IOSQE_FIXED_FILE;
 	io_uring_sqe_set_data(sqe, io);
 	nv->unsubmitted++;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* test_media DIR: make, open, lock and refuse media in DIR. */
+/* test_media DIR BACKEND: make, open, lock and refuse media in DIR. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,7 +15,7 @@
 #include <unistd.h>
 #include <wpp/media.h>
 
-static const char *base;
+static const char *base, *backend;
 static char dir[4000], path[4096];
 static struct wpp_conf *conf;
 static struct wpp_media_error err;
@@ -34,6 +34,7 @@ static int setup(void **state)
 		return -1;
 	snprintf(path, sizeof(path), "%s/sub/dir/medium", dir);
 	conf = wpp_conf_new();
+	set("wpp", "backend", backend);
 	set("wpp", "path", path);
 	set("wpp", "size", "8M");
 	return 0;
@@ -395,11 +396,12 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(a_link_stays_a_link, setup, teardown),
 	};
 
-	if (argc != 2) {
-		fprintf(stderr, "usage: test_media DIR\n");
+	if (argc != 3) {
+		fprintf(stderr, "usage: test_media DIR BACKEND\n");
 		return 2;
 	}
 	base = argv[1];
+	backend = argv[2];
 	if (access(base, W_OK)) {
 		fprintf(stderr, "skipped: %s is not writable\n", base);
 		return 77;
