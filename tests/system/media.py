@@ -67,6 +67,42 @@ class Nvme(Medium):
                      f"nvme,drive=nvme,serial=wpp,logical_block_size={block},physical_block_size={block}"]
 
 
+class Cxl(Medium):
+    """CXL.mem: a type 3 device behind a root port of its own, persistent. The same uuid at each boot makes the labels on
+    it valid again. QEMU calls a function for each access, so it is slow."""
+    board = ["cxl=on", "cxl-fmw.0.targets.0=cxl.1", "cxl-fmw.0.size=4G"]
+    memory = ["slots=2", "maxmem=4G"]
+    conf = {"path": "/pmem/medium.wpp", "size": "32M"}
+    prepare = """modprobe -a cxl_acpi cxl_pci cxl_mem cxl_port cxl_pmem nd_pmem
+cd /sys/bus/cxl/devices
+until [ -e decoder2.0 ] && [ -e mem0 ]; do usleep 10000; done
+region=$(cat decoder0.0/create_pmem_region)
+echo $region >decoder0.0/create_pmem_region
+echo 256 >$region/interleave_granularity
+echo 1 >$region/interleave_ways
+echo 7c1f8a51-8d4e-4cf4-a9a5-0f4c2b6f5d10 >$region/uuid
+echo pmem >decoder2.0/mode
+echo 0x10000000 >decoder2.0/dpa_size
+echo 0x10000000 >$region/size
+echo decoder2.0 >$region/target0
+echo 1 >$region/commit
+echo $region >/sys/bus/cxl/drivers/cxl_region/bind
+until ndctl list -R | grep -q region; do usleep 10000; done
+ndctl list -m fsdax | grep -q . || ndctl create-namespace -m fsdax >/dev/null
+""" + MOUNT
+
+    def __init__(self, lab):
+        super().__init__(lab, "cxl", 256)
+        labels = lab.dir / "cxl-labels.img"
+        images.make_file(labels, 256)
+        self.argv = ["-object", f"memory-backend-file,id=cxl-mem,share=on,mem-path={self.file},size=256M", "-object",
+                     f"memory-backend-file,id=cxl-labels,share=on,mem-path={labels},size=256M", "-device",
+                     "pxb-cxl,bus_nr=12,bus=pcie.0,id=cxl.1", "-device", "cxl-rp,port=0,bus=cxl.1,id=cxl.port,chassis=0,slot=2",
+                     # With one port Linux leaves the bridge's decoder alone, and QEMU 7.2 decodes nothing then.
+                     "-device", "cxl-rp,port=1,bus=cxl.1,id=cxl.other,chassis=0,slot=3", "-device",
+                     "cxl-type3,bus=cxl.port,memdev=cxl-mem,lsa=cxl-labels,id=cxl-pmem0,sn=0x1"]
+
+
 class Fpga(Medium):
     """The FPGA of wpp-fpga-device at 0000:00:05.0; knobs: its options. A process for each boot, which ends when
     QEMU does; device is the last one."""
@@ -94,4 +130,4 @@ class Fpga(Medium):
         self.device.wait(60)
 
 
-KINDS = {"nvdimm": Nvdimm, "virtio-pmem": VirtioPmem, "nvme": Nvme, "fpga": Fpga}
+KINDS = {"nvdimm": Nvdimm, "virtio-pmem": VirtioPmem, "nvme": Nvme, "cxl": Cxl, "fpga": Fpga}
