@@ -14,7 +14,8 @@ def outages(lab, boot, rounds=2, workloads=None):
         saved = wpp(m, "trigger")
         m.kill()
         for i in saved["images"]:
-            lab.say(f"{i['name']}: {i['pages']} pages, frozen {i['frozen_ns'] / 1e6:.1f} ms; the power is off")
+            frozen = f", frozen {i['frozen_ns'] / 1e6:.1f} ms" if "frozen_ns" in i else ""
+            lab.say(f"{i['name']}: {i['pages']} pages{frozen}; the power is off")
         m = boot(False)
         lab.say("up again")
         for w in workloads:
