@@ -269,38 +269,17 @@ static void *persist(void *arg)
 	return NULL;
 }
 
-/* Starts with priority, so that it need not wait for a CPU; without, when that is not allowed. */
-static int start_urgent(pthread_t *thread, struct job *job)
-{
-	struct sched_param param = { .sched_priority = WPPI_URGENT_PRIORITY };
-	pthread_attr_t attr;
-	int err;
-
-	pthread_attr_init(&attr);
-	pthread_attr_setinheritsched(&attr, PTHREAD_EXPLICIT_SCHED);
-	pthread_attr_setschedpolicy(&attr, SCHED_FIFO);
-	pthread_attr_setschedparam(&attr, &param);
-	err = pthread_create(thread, &attr, persist, job);
-	pthread_attr_destroy(&attr);
-	return err ? pthread_create(thread, NULL, persist, job) : 0;
-}
-
 /*
  * In a thread of its own: the kernel detaches a tracer's threads when it ends, even one that hangs
  * in a device's I/O and could not be detached by hand; and the caller's priority is left alone.
  */
 static int persist_apart(struct job *job)
 {
-	sigset_t all, old;
 	pthread_t thread;
-	int err;
+	int err = wppi_urgent_thread(&thread, persist, job);
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	err = start_urgent(&thread, job);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (err)
-		return -err;
+		return err;
 	pthread_join(thread, NULL);
 	return job->err;
 }

@@ -123,6 +123,8 @@ int wppi_stop_wait(pid_t tid, int *status);
 
 /* A real-time priority for this thread, while a process is stopped. May not be allowed. */
 void wppi_urgency_raise(void);
+/* A thread without signals that has it from its start, when that is allowed. 0 or -errno. */
+int wppi_urgent_thread(pthread_t *thread, void *(*run)(void *), void *arg);
 #define WPPI_URGENT_PRIORITY 10
 
 /* ---- capture_threads.c ---- */

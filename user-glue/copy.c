@@ -23,7 +23,7 @@
 #define RING	     16u
 #define ROOM_STEP    512u		 /* pages: a huge page */
 #define WINDOW_PAGES (16u * BATCH_PAGES) /* on the medium, when it is byte-addressable */
-#define THREAD_PAGES (2u * BATCH_PAGES)	 /* fewer are copied before a thread is up */
+#define THREAD_PAGES 2048u	 /* fewer are copied before a thread is up */
 
 enum state {
 	FREE,
@@ -193,8 +193,6 @@ static void *fill_batches(void *arg)
 	struct copier *cp = arg;
 	struct batch *b;
 
-	if (!cp->buffers.mem || cp->buffers.lender) /* else the backend's threads need a CPU too */
-		wppi_urgency_raise();
 	pthread_mutex_lock(&cp->lock);
 	while (!cp->stop) {
 		b = find_named(cp);
@@ -405,12 +403,16 @@ static int copy_runs(struct copier *cp, uint32_t space, int fd, struct runs *run
 }
 
 /* A second thread, when there is a CPU for it. Nothing is lost without. */
-static void start_thread(struct copier *cp, void *(*run)(void *))
+static void start_thread(struct copier *cp, void *(*run)(void *), bool urgent)
 {
 	sigset_t all, old;
 
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
 		return;
+	if (urgent) {
+		cp->has_thread = wppi_urgent_thread(&cp->thread, run, cp) == 0;
+		return;
+	}
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	cp->has_thread = pthread_create(&cp->thread, NULL, run, cp) == 0;
@@ -441,8 +443,9 @@ static int copy_all(struct copier *cp, struct capture *c)
 	cp->total = runs.nr_pages;
 	for (size_t i = 0; i < c->nr_objs; i++)
 		cp->total += c->objs[i].size / WPP_PAGE_SIZE;
+	/* Urgent, unless the backend has threads of its own, which need a CPU too. */
 	if (!err && cp->total > THREAD_PAGES)
-		start_thread(cp, fill_batches);
+		start_thread(cp, fill_batches, !cp->buffers.mem || cp->buffers.lender);
 	err = copy_runs(cp, c->mm_space, -1, &runs, err);
 	for (size_t i = 0; !err && i < c->nr_objs; i++) {
 		err = wppi_pages_of_object(&c->objs[i], &runs);
@@ -471,7 +474,6 @@ static void *make_buffers(void *arg)
 {
 	struct copier *cp = arg;
 
-	wppi_urgency_raise();
 	cp->err = open_buffers(cp);
 	return NULL;
 }
@@ -494,7 +496,7 @@ int wppi_copy_begin(struct capture *c, struct wpp_store *st)
 	if (!cp->ring)
 		return WPP_ENOMEM;
 	if (!(wpp_store_medium(st)->caps & WPP_CAP_DIRECT))
-		start_thread(cp, make_buffers);
+		start_thread(cp, make_buffers, true);
 	return 0;
 }
 

@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/kcmp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -43,13 +44,21 @@ static bool is_written(struct capture *c, int fd)
 	return flags && (strtoul(flags, NULL, 8) & O_ACCMODE) != O_RDONLY;
 }
 
-static int sync_open(struct capture *c, int fd)
+/* Standard output and error are most often one file. */
+static bool is_same(struct capture *c, int a, int b)
+{
+	return a >= 0 && syscall(SYS_kcmp, c->pid, c->pid, KCMP_FILE, a, b) == 0;
+}
+
+/* *@last: the descriptor that was synced before, -1: none. */
+static int sync_open(struct capture *c, int fd, int *last)
 {
 	char what[64];
 	int copy, err;
 
-	if (!is_written(c, fd))
+	if (!is_written(c, fd) || is_same(c, *last, fd))
 		return 0;
+	*last = fd;
 	copy = (int)syscall(SYS_pidfd_getfd, c->pidfd, fd, 0);
 	if (copy < 0)
 		return -errno;
@@ -63,7 +72,7 @@ static int sync_descriptors(struct capture *c)
 {
 	char path[64];
 	struct dirent *d;
-	int err = 0;
+	int err = 0, last = -1;
 	DIR *dir;
 
 	snprintf(path, sizeof(path), "/proc/%d/fd", (int)c->pid);
@@ -72,7 +81,7 @@ static int sync_descriptors(struct capture *c)
 		return -errno;
 	while (!err && (d = readdir(dir))) {
 		if (d->d_name[0] != '.')
-			err = sync_open(c, atoi(d->d_name));
+			err = sync_open(c, atoi(d->d_name), &last);
 	}
 	closedir(dir);
 	return err;

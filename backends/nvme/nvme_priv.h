@@ -44,7 +44,7 @@ struct wppi_nvme {
 	struct wppi_nvme_target target;
 	struct io_uring ring;
 	struct wppi_nvme_lent lent[WPPI_NVME_LENT_MAX];
-	uint32_t in_flight, unsubmitted, empty_polls;
+	uint32_t in_flight, nr_large, unsubmitted, empty_polls;
 	bool poisoned; /* a write or flush failed: what the medium holds is unknown */
 	int lost;      /* the ring takes nothing any more */
 };

@@ -104,6 +104,7 @@ static int uring_submit(struct wpp_backend *be, struct wpp_io *io)
 		return WPP_EBUSY;
 	io->priv[0] = 0;
 	nv->in_flight++;
+	nv->nr_large += io->len >= LARGE;
 	nv->empty_polls = 0;
 	prepare(nv, io);
 	if (io->len >= LARGE || io->op == WPP_IO_FLUSH || nv->unsubmitted >= SMALL_MAX)
@@ -139,6 +140,7 @@ static bool finish(struct wppi_nvme *nv, struct wpp_io *io, int res)
 	}
 	nv->poisoned |= err && io->op != WPP_IO_READ;
 	nv->in_flight--;
+	nv->nr_large -= io->len >= LARGE;
 	io->done(io, err);
 	return true;
 }
@@ -158,12 +160,14 @@ static int reap(struct wppi_nvme *nv)
 	return count;
 }
 
+/* Small moves end together: to be woken for each one costs more than they do. */
 static void nap(struct wppi_nvme *nv)
 {
 	struct __kernel_timespec ts = { .tv_nsec = NAP_NS };
+	uint32_t nr = nv->nr_large ? 1 : (nv->in_flight + 1) / 2;
 	struct io_uring_cqe *cqe;
 
-	(void)io_uring_wait_cqe_timeout(&nv->ring, &cqe, &ts);
+	(void)io_uring_wait_cqes(&nv->ring, &cqe, nr, &ts, NULL);
 }
 
 static int uring_poll(struct wpp_backend *be)
