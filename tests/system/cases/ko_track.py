@@ -39,7 +39,7 @@ def check_step(ko, target, step, mode):
 
 
 def run(lab, args):
-    ko = Ko(lab)
+    ko = Ko(lab, mib=128)
     mode = " ".join(args.words)
     ko.m.sh("dd if=/dev/zero of=/data/swap bs=1M count=32 2>/dev/null; mkswap /data/swap; swapon /data/swap")
     target = Memory(ko)
