@@ -46,20 +46,19 @@ static void passed(struct trial *t, const char *what, uint64_t bytes)
 static int broken(const struct trial *t, int code, const struct fpga_selftest *res)
 {
 	static const char *const where[] = {
-		[FPGA_TEST_SAVE] = "reading what lies there",
-		[FPGA_TEST_WRITE] = "writing",
-		[FPGA_TEST_READ] = "reading back",
-		[FPGA_TEST_COMPARE] = "comparing",
-		[FPGA_TEST_RESTORE] = "putting back what lay there",
+		[FPGA_TEST_SAVE] = "self-test: reading",
+		[FPGA_TEST_WRITE] = "self-test: writing",
+		[FPGA_TEST_READ] = "self-test: reading back",
+		[FPGA_TEST_COMPARE] = "self-test: comparing",
+		[FPGA_TEST_RESTORE] = "self-test: putting back what lay there",
 	};
-	const struct fpga_ring *ring = &wppi_fpga_user_driver(t->user)->ring;
 
 	if (res->step == FPGA_TEST_COMPARE)
 		return wppi_fail(t->err, code,
 				 "self-test: byte %llu: wrote 0x%02x, read back 0x%02x",
 				 (unsigned long long)res->off, res->expected, res->found);
-	return wppi_fail(t->err, code, "self-test: %s: %s", where[res->step],
-			 ring->fault ? wppi_fpga_fault_text(ring->fault) : wpp_strerror(code));
+	return wppi_fpga_fail(t->err, code, where[res->step],
+			      &wppi_fpga_user_driver(t->user)->ring);
 }
 
 static int write_and_read(struct trial *t, uint32_t len, const char *what)

@@ -214,13 +214,16 @@ static int no_memory(const struct fpga_user *u, int code, uint64_t len, const ch
 			 address, (unsigned long long)pages);
 }
 
-static int no_answer(uint32_t fault, const struct fpga_user *u, int code, const char *address,
-		     struct wpp_media_error *err)
+int wppi_fpga_fail(struct wpp_media_error *err, int code, const char *what,
+		   const struct fpga_ring *ring)
 {
-	if (fault == FPGA_HALTED)
-		return wppi_fail(err, code, "%s: %s: %s", address, wppi_fpga_fault_text(fault),
-				 wppi_fpga_code_text(u->fpga.ring.error & FPGA_ERROR_CODE_MASK));
-	return wppi_fail(err, code, "%s: %s", address, wppi_fpga_fault_text(fault));
+	if (ring->fault == FPGA_HALTED)
+		return wppi_fail(err, code, "%s: the device has halted: %s", what,
+				 wppi_fpga_code_text(ring->error & FPGA_ERROR_CODE_MASK));
+	if (ring->fault)
+		return wppi_fail(err, code, "%s: the device %s", what,
+				 wppi_fpga_fault_text(ring->fault));
+	return wppi_fail(err, code, "%s: %s", what, wpp_strerror(code));
 }
 
 static void share_out(struct fpga_user *u, uint32_t slots, struct fpga_mem mem[FPGA_QUEUES])
@@ -272,7 +275,8 @@ static int start(struct fpga_user *u, const struct wpp_conf *conf, const char *a
 	int code = wppi_fpga_identify(&env, &info, &fault);
 
 	if (code)
-		return no_answer(fault, u, code, address, err);
+		return wppi_fail(err, code, "%s: the device %s", address,
+				 wppi_fpga_fault_text(fault));
 	wppi_fpga_dma_init(&u->dma, u->route == FPGA_BY_VFIO ? &u->vfio : NULL, info.bus_limit);
 	u->transfer = (uint32_t)wpp_conf_number(conf, "fpga", "transfer");
 	if (!u->transfer)
@@ -287,7 +291,7 @@ static int start(struct fpga_user *u, const struct wpp_conf *conf, const char *a
 		code = u->fpga.be.ops->probe(&u->fpga.be, &u->medium);
 	if (!code)
 		return 0;
-	(void)no_answer(u->fpga.ring.fault, u, code, address, err);
+	(void)wppi_fpga_fail(err, code, address, &u->fpga.ring);
 	u->fpga.be.ops->close(&u->fpga.be);
 	if (u->fpga.ring.quiet)
 		wppi_fpga_dma_free(&u->dma, u->home);

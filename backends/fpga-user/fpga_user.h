@@ -21,6 +21,10 @@ int wppi_fpga_user_open(const struct wpp_conf *conf, uint32_t flags, struct fpga
 struct fpga *wppi_fpga_user_driver(struct fpga_user *u);
 struct wpp_backend *wppi_fpga_user_backend(struct fpga_user *u);
 
+/* Fails with @code: what the driver says of the device. @what: where it happened. */
+int wppi_fpga_fail(struct wpp_media_error *err, int code, const char *what,
+		   const struct fpga_ring *ring);
+
 /* How the device is reached. */
 enum fpga_route {
 	FPGA_BY_PAGES, /* libpciaccess; huge pages at their physical addresses */
