@@ -117,12 +117,24 @@ static bool is_to_stand(const struct wppk_thread *t)
 	       !READ_ONCE(t->group->released);
 }
 
+/*
+ * Newer work comes first, and files that the thread has just closed are let go by work: what is
+ * behind ours in the queue has its turn before, so that the end of a pipe is not seen as open.
+ */
+static bool is_later(struct callback_head *work)
+{
+	return work->next && !task_work_add(current, work, TWA_NONE);
+}
+
 static void park_work(struct callback_head *work)
 {
 	struct wppk_thread *t = container_of(work, struct wppk_thread, work);
 	struct wppk_group *group = t->group;
-	bool stands = is_to_stand(t);
+	bool stands;
 
+	if (is_later(work))
+		return;
+	stands = is_to_stand(t);
 	if (stands)
 		t->err = current->mm == group->mm ? wppk_thread_look(t) : -ESRCH;
 	spin_lock(&group->lock);
