@@ -3,7 +3,8 @@
  * In the machine: what the module records of a process against what user space does, and whether
  * user space can recreate it from the module's image.
  *
- *   guest_records [--no-recreate] PROGRAM [ARG]...     a self-checking program of tests/process
+ *   guest_records PROGRAM [ARG]...                  a self-checking program of tests/process
+ *   guest_records --refused NAME PROGRAM [ARG]...   the module has to refuse it, and leave it alone
  *
  * The medium is memory of the machine at 256M (memmap=64M$256M) that has a store (wpp format).
  */
@@ -138,9 +139,7 @@ static void compare_rec(const struct wpp_rec *user, const struct wpp_rec *module
 	if (user->tail_len != module->tail_len)
 		differs("tail length", user, "", user->tail_len, module->tail_len);
 	else if (!e->tail && memcmp(user->tail, module->tail, user->tail_len))
-		printf("tail: '%.*s' '%.*s'\n", (int)user->tail_len, user->tail,
-		       (int)module->tail_len, module->tail),
-			differs("tail", user, "", 0, 0);
+		differs("tail", user, "", 0, 0);
 }
 
 /* The @nth record of the same type, task and id. */
@@ -269,29 +268,51 @@ static void recreate(struct subject *s)
 	s->pid = pid;
 }
 
+static void check_refused(int dev, struct subject *s, const char *name)
+{
+	struct wpp_ko_track track = { .pid = s->pid, .image = IMAGE };
+	struct wpp_ko_persist how = { .pid = s->pid, .flags = WPP_KO_PERSIST_KILL };
+	char word[64];
+
+	if (ioctl(dev, WPP_KO_IOC_TRACK, &track))
+		fail("track: %s", strerror(errno));
+	snprintf(word, sizeof(word), "%s: ", name);
+	if (ioctl(dev, WPP_KO_IOC_PERSIST, &how) == 0)
+		fail("it should have been refused");
+	if (errno != EREMOTEIO || !strstr(how.notes, word))
+		fail("not refused for '%s': %s\n%s", name, strerror(errno), how.notes);
+	subject_check(s);
+}
+
+static void check_records(int dev, struct subject *s)
+{
+	persist_by_user(s->pid);
+	persist_by_module(dev, s->pid, 0);
+	compare();
+	subject_check(s);
+	persist_by_module(dev, s->pid, WPP_KO_PERSIST_KILL);
+	recreate(s);
+	subject_check(s);
+}
+
 int main(int argc, char **argv)
 {
-	bool once = argc > 1 && !strcmp(argv[1], "--no-recreate");
+	const char *refused = argc > 3 && !strcmp(argv[1], "--refused") ? argv[2] : NULL;
 	struct subject s;
 	int dev;
 
-	if (argc < 2 + once)
+	if (argc < 2)
 		return 2;
 	unlink(by_user[2]);
 	wpp_media_close(media_open(by_module, 0));
 	dev = open(WPP_KO_DEVICE, O_RDWR | O_CLOEXEC);
 	if (dev < 0)
 		fail("%s: %s", WPP_KO_DEVICE, strerror(errno));
-	subject_start(&s, argv + 1 + once);
-	persist_by_user(s.pid);
-	persist_by_module(dev, s.pid, 0);
-	compare();
-	subject_check(&s);
-	if (!once) {
-		persist_by_module(dev, s.pid, WPP_KO_PERSIST_KILL);
-		recreate(&s);
-		subject_check(&s);
-	}
+	subject_start(&s, argv + (refused ? 3 : 1));
+	if (refused)
+		check_refused(dev, &s, refused);
+	else
+		check_records(dev, &s);
 	subject_end(&s);
 	close(dev);
 	if (nr_different)
