@@ -65,7 +65,7 @@ static void push(struct wppi_nvme *nv)
 {
 	int n;
 
-	if (!nv->unsubmitted)
+	if (!nv->unsubmitted || nv->lost)
 		return;
 	n = io_uring_submit(&nv->ring);
 	if (n >= 0)
@@ -170,14 +170,26 @@ static void nap(struct wppi_nvme *nv)
 	(void)io_uring_wait_cqes(&nv->ring, &cqe, nr, &ts, NULL);
 }
 
+/* What the kernel has still reads and writes its buffers: only then may they be forgotten. */
+static int give_up(struct wppi_nvme *nv)
+{
+	struct io_uring_cqe *cqe;
+
+	while (nv->in_flight > nv->unsubmitted && io_uring_wait_cqe(&nv->ring, &cqe) == 0) {
+		io_uring_cqe_seen(&nv->ring, cqe);
+		nv->in_flight--;
+	}
+	return nv->lost;
+}
+
 static int uring_poll(struct wpp_backend *be)
 {
 	struct wppi_nvme *nv = nvme_of(be);
 	int count;
 
-	if (nv->lost)
-		return nv->lost;
 	push(nv);
+	if (nv->lost)
+		return give_up(nv);
 	count = reap(nv);
 	if (count) {
 		nv->empty_polls = 0;

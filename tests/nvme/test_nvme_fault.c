@@ -173,6 +173,32 @@ static void lost_ring_is_lost(void **state)
 	assert_int_equal(wpp_io_run(be, WPP_IO_READ, 0, buf, 65536), WPP_EIO);
 }
 
+static void ignore_done(struct wpp_io *io, int err)
+{
+	(void)err;
+	++*(int *)io->owner;
+}
+
+/* The ring breaks with a move under way: it is awaited, and its done() does not run. */
+static void lost_ring_waits_for_what_it_has(void **state)
+{
+	int nr_done = 0;
+	struct wpp_io io = {
+		.op = WPP_IO_READ, .len = 65536, .buf = buf, .done = ignore_done, .owner = &nr_done
+	};
+	struct wpp_io second = io;
+
+	(void)state;
+	assert_int_equal(be->ops->submit(be, &io), 0);
+	submit_error = -EBADF;
+	assert_int_equal(be->ops->submit(be, &second), 0);
+	assert_int_equal(be->ops->poll(be), WPP_EIO);
+	assert_int_equal(nvme_of(be)->in_flight, nvme_of(be)->unsubmitted);
+	assert_int_equal(nr_done, 0);
+	assert_int_equal(be->ops->poll(be), WPP_EIO);
+	assert_int_equal(be->ops->submit(be, &io), WPP_EIO);
+}
+
 static void truncated_file_is_an_error(void **state)
 {
 	(void)state;
@@ -201,6 +227,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(interrupted_moves_go_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(full_kernel_is_asked_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(lost_ring_is_lost, setup, teardown),
+		cmocka_unit_test_setup_teardown(lost_ring_waits_for_what_it_has, setup, teardown),
 		cmocka_unit_test_setup_teardown(truncated_file_is_an_error, setup, teardown),
 		cmocka_unit_test_setup_teardown(forbidden_ring_is_said, setup, teardown),
 	};
