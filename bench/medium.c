@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * bench_medium [FILE [MiB]]: how much of what a file can take do the pmem backend and the store on
- * it reach? Raw is the best of plain loops on the same, fully written file. Default: 512 MiB below
- * the current directory.
+ * bench_medium [FILE [MiB]]: how much of what a file can take do the pmem and nvme backends and the
+ * store on them reach? Raw is the best of plain loops on the same, fully written file. Default: 512
+ * MiB below the current directory.
  */
 #include <fcntl.h>
 #include <libpmem.h>
@@ -204,11 +204,14 @@ static void report(const char *what, double rate, double of)
 	printf("%-28s %7.2f GiB/s  %4.0f %% of raw\n", what, rate, 100 * rate / of);
 }
 
-static void run(void)
+static void run(const char *backend)
 {
-	struct wpp_media *media = open_media(4 * size + (64u << 20));
 	double best = 0, small = 1, t, limit;
+	struct wpp_media *media;
 
+	if (wpp_conf_set(conf, "wpp", "backend", backend, NULL))
+		die("no such backend");
+	media = open_media(4 * size + (64u << 20));
 	printf("%s: %s\n", path, wpp_media_how(media));
 	for (int i = 0; i < ROUNDS; i++) {
 		t = gib_per_s(by_store(wpp_media_store(media), size));
@@ -257,7 +260,8 @@ int main(int argc, char **argv)
 	(void)madvise(source, size, MADV_HUGEPAGE);
 	for (uint64_t i = 0; i < size; i += 8)
 		memcpy(source + i, &(uint64_t){ i * 0x9e3779b97f4a7c15ull }, 8);
-	run();
+	run("pmem");
+	run("nvme");
 	wpp_conf_free(conf);
 	return 0;
 }
