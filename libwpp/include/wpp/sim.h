@@ -2,11 +2,11 @@
 /*
  * sim: a medium in RAM with a volatile cache, for tests of power cuts. Hosted.
  *
- * A write is pending until a FLUSH that covers it is done, or it itself with WPP_IO_FUA. When power fails,
- * each pending write is lost, applied or torn; what the capabilities rule out
- * does not happen (an ORDERED medium loses a suffix only, a write within
- * atomic_len is not torn, a POWERSAFE medium has no garbage). Each of these
- * outcomes is an image with a number, so that a state can be visited again:
+ * A write is pending until a FLUSH that covers it is done, or it itself with WPP_IO_FUA. When power
+ *fails, each pending write is lost, applied or torn; what the capabilities rule out does not happen
+ *(an ORDERED medium loses a suffix only, a write within atomic_len is not torn, a POWERSAFE medium
+ *has no garbage). Each of these outcomes is an image with a number, so that a state can be visited
+ *again:
  *
  *	wpp_sim_cut_at(be, n);                run the scenario; it dies at media operation n
  *	for (i = 0; i < wpp_sim_images(be); i++)
