@@ -31,6 +31,8 @@ static void check_thread(struct task_struct *leader, struct task_struct *task,
 	else if (is_stopped(task))
 		wppk_refuse(notes, "thread-stuck", "thread %d is stopped; continue it (SIGCONT)",
 			    tid);
+	if (task->flags & PF_IO_WORKER)
+		wppk_refuse(notes, "io_uring", "thread %d works for an io_uring", tid);
 	if (!list_empty(&task->children))
 		wppk_refuse(notes, "children", "thread %d has child processes", tid);
 	if (task->seccomp.mode != SECCOMP_MODE_DISABLED)
