@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * For power-cut tests, only in a module built with WPP_TEST=1: the machine ends
- * at the n-th step of the device, by QEMU's isa-debug-exit. A step is a write or
- * flush handed to the device, and one that it has done. Writing cut_step begins
- * to count anew; cut_count tells how many there were.
+ * at the n-th step of the device, by QEMU's isa-debug-exit, or pauses there, by
+ * its pvpanic (cut_port=0x505). A step is a write or flush handed to the device,
+ * and one that it has done. Writing cut_step begins to count anew; cut_count tells
+ * how many there were.
  */
 #include <linux/io.h>
 #include <linux/module.h>
@@ -38,7 +39,7 @@ module_param(cut_port, ushort, 0600);
 static void step(void)
 {
 	if (++cut_count == cut_step)
-		outl(0, cut_port);
+		outl(1, cut_port);
 }
 
 static struct cut *to_cut(struct wpp_backend *be)

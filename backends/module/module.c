@@ -366,6 +366,9 @@ static int module_locate(const struct wpp_conf *conf, char *file, size_t size,
 	if (access(WPP_KO_DEVICE, F_OK))
 		return wppi_fail(err, -ENODEV, "%s: the kernel module is not loaded: modprobe wpp",
 				 WPP_KO_DEVICE);
+	if (access(WPP_KO_DEVICE, R_OK | W_OK))
+		return wppi_fail(err, WPP_EPERM, "%s: not permitted; the kernel module obeys root",
+				 WPP_KO_DEVICE);
 	snprintf(file, size, "%s", WPP_KO_DEVICE);
 	return 0;
 }

@@ -127,6 +127,23 @@ class Machine:
             s.sendall(command.encode() + b"\n")
             time.sleep(0.1)
 
+    def ask(self, command):
+        """What QEMU's monitor answers: info status ..."""
+        said = b""
+        with self.connect("monitor") as s:
+            s.settimeout(GUARD)
+            while not said.endswith(b"(qemu) "):
+                said += s.recv(4096)
+            s.sendall(command.encode() + b"\n")
+            said = b""
+            while not said.endswith(b"(qemu) "):
+                said += s.recv(4096)
+        return said.decode(errors="replace")
+
+    def heard(self):
+        """Has the script said something?"""
+        return b"\n" in self.rest or bool(select.select([self.control], [], [], 0.05)[0])
+
     def kill(self):
         """The power fails."""
         self.qemu.kill()

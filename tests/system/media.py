@@ -6,11 +6,13 @@ import subprocess
 import images
 from need import skip
 
+WINDOW = 0x10000000  # of physical memory: what the thesis reserves
+
 
 class Medium:
     """board, memory, argv: what QEMU gets for it. prepare: script that makes it ready in the machine, at each boot.
-    conf: what wpp.conf says then."""
-    board, memory, argv, prepare, conf = [], [], [], "", {}
+    conf: what wpp.conf says then. reserve: of the kernel's command line, for the module."""
+    board, memory, argv, prepare, conf, reserve = [], [], [], "", {}, ""
 
     def __init__(self, lab, name, mib=256):
         self.file = lab.dir / f"{name}.img"
@@ -22,6 +24,10 @@ class Medium:
 
     def unplug(self):
         """After QEMU has ended."""
+
+    def on_host(self):
+        """A file that holds what is on it while no machine has it."""
+        return self.file
 
 
 MOUNT = """until [ -b /dev/pmem0 ]; do usleep 10000; done
@@ -128,6 +134,26 @@ class Fpga(Medium):
 
     def unplug(self):
         self.device.wait(60)
+
+
+class Window(Medium):
+    """Physical memory that Linux does not use; all memory of the machine is a file, so that it stays over a cut.
+    For user space it is /dev/pmem0, with memmap=SIZE!BASE."""
+    board = ["memory-backend=ram"]
+    prepare = "modprobe -a nd_e820 nd_pmem; until [ -b /dev/pmem0 ]; do usleep 10000; done"
+    conf = {"path": "/dev/pmem0"}
+
+    def __init__(self, lab, mib=256, ram=1024):
+        super().__init__(lab, "ram", ram)
+        self.mib = mib
+        self.reserve = f"memmap={mib}M${WINDOW:#x}"
+        self.argv = ["-object", f"memory-backend-file,id=ram,size={ram}M,mem-path={self.file},share=on"]
+
+    def on_host(self):
+        part = self.file.with_name("window.img")
+        subprocess.run(["dd", "status=none", f"if={self.file}", f"of={part}", "bs=1M", f"skip={WINDOW >> 20}",
+                        f"count={self.mib}", "conv=sparse"], check=True)
+        return part
 
 
 KINDS = {"nvdimm": Nvdimm, "virtio-pmem": VirtioPmem, "nvme": Nvme, "cxl": Cxl, "fpga": Fpga}

@@ -4,6 +4,7 @@
  * first pages hold n and the others n - 1: an image that mixes two instants shows, in the image and
  * to the program itself when it goes on. argv[1] is a file that tells how far it is.
  */
+#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,10 +21,13 @@ static char name[256], new_name[264];
 
 static void tell(const char *what, unsigned long long n)
 {
-	FILE *f = fopen(new_name, "w");
+	FILE *f;
 
-	if (!f || fprintf(f, "%s %llu\n", what, n) < 0 || fclose(f) || rename(new_name, name))
-		abort();
+	do {
+		f = fopen(new_name, "w");
+		if (!f || fprintf(f, "%s %llu\n", what, n) < 0 || fclose(f))
+			abort();
+	} while (rename(new_name, name) && errno == ENOENT); /* it was lost with the power */
 }
 
 static void raise_all(uint64_t n)

@@ -148,7 +148,7 @@ static int writer_open(struct tool *t, const struct persist_request *req, struct
 		return medium_open(t, WPP_MEDIA_CREATE | WPP_MEDIA_WAIT, media);
 	if (req->allow_lossy || req->flags & WPP_PERSIST_NO_SYNC)
 		return usage("persist", "--allow-lossy, --no-sync: not with backend = module");
-	return kernel_prepare(t);
+	return kernel_tracks(req->pid) ? 0 : kernel_prepare(t);
 }
 
 static struct wpp_store *store_of(struct wpp_media *media)
@@ -222,7 +222,7 @@ static uint64_t now_ns(clockid_t clock)
 static bool was_saved(struct wpp_store *st, const char *name, uint64_t begun_ns,
 		      struct wpp_generation *gen)
 {
-	return generation_find(st, name, 0, gen) == 0 && gen->realtime_ns >= begun_ns;
+	return st && generation_find(st, name, 0, gen) == 0 && gen->realtime_ns >= begun_ns;
 }
 
 static void tell_saved(const struct tool *t, const struct tracked *one,
@@ -270,10 +270,10 @@ static int trigger_module(struct tool *t, const struct tracked *run, size_t nr, 
 	first = kernel_trigger();
 	durable = now_ns(CLOCK_MONOTONIC) - begun;
 	code = medium_open(t, WPP_MEDIA_RDONLY | WPP_MEDIA_NOLOCK, &media);
-	if (code)
+	if (code && !first)
 		return code;
 	for (size_t i = 0; i < nr; i++) {
-		if (was_saved(wpp_media_store(media), run[i].name, begun_real, &gen))
+		if (was_saved(store_of(media), run[i].name, begun_real, &gen))
 			tell_saved(t, &run[i], &gen, durable, all);
 		else if (first && (err = ask_again(t, &run[i], all)))
 			first = err;

@@ -142,6 +142,13 @@ static bool look(pid_t pid, struct tracked *one)
 	return *one->name && one->start_time;
 }
 
+bool kernel_tracks(pid_t pid)
+{
+	struct tracked one;
+
+	return look(pid, &one);
+}
+
 /* The next tracked process of @dir. */
 static bool next(DIR *dir, struct tracked *one)
 {
@@ -214,18 +221,11 @@ static void tell_notes(char *text, int err, const struct wpp_report *report)
 	}
 }
 
-static bool is_tracked(pid_t pid)
-{
-	struct tracked one;
-
-	return look(pid, &one);
-}
-
 int kernel_persist(const struct tool *t, const char *image, pid_t pid,
 		   const struct wpp_persist *how, struct wpp_persisted *done)
 {
 	struct wpp_ko_persist ko = { .pid = pid };
-	bool only_now = !is_tracked(pid);
+	bool only_now = !kernel_tracks(pid);
 	int err = only_now ? kernel_track(t, image, pid, false) : 0;
 
 	if (err)

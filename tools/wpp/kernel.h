@@ -21,6 +21,7 @@ int kernel_track(const struct tool *t, const char *name, pid_t pid, bool inherit
 void kernel_untrack(const char *name);
 
 /* What the module tracks, as track_find() and track_list(). */
+bool kernel_tracks(pid_t pid);
 int kernel_find(const char *name, struct tracked *out);
 int kernel_list(struct tracked **out, size_t *nr);
 
