@@ -4,7 +4,8 @@ and nothing is mixed. Words: how many moments (20), nvme or fpga, a seed. The FP
 what it is doing.
 
 Most moments are looked at without ending the machine: QEMU is stopped as a whole, and what lies in the file of the
-medium at that instant, which is all that the next boot would see, is copied and examined on the host. Each tenth
+medium at that instant, which is all that the next boot would see, is copied and examined on the host. Each tenth (of
+more than a hundred: twentieth)
 one is real: SIGKILL, boot, recreate, and the program checks itself."""
 import json
 import os
@@ -111,7 +112,7 @@ def run(lab, args):
         r.hear(0.1)
     for moment in range(1, moments + 1):
         r.hear(r.random.uniform(0, 0.5))
-        if moment % 10 == 0:
+        if moment % (20 if moments > 100 else 10) == 0:
             r.cut()
             lab.say(f"moment {moment}: power cut, generation {r.saved} went on")
         else:
