@@ -249,7 +249,8 @@ static int dma_poll(struct wpp_backend *be)
 	push(d);
 	n = d->inner->ops->poll(d->inner);
 	if (n < 0) {
-		lose(d); /* the device was stopped by its driver */
+		dev_err(d->dev, "failed and was stopped; attach it anew\n");
+		lose(d);
 		return n;
 	}
 	return d->nr_done;
