@@ -23,7 +23,8 @@ class Lab:
     """One run of one case. Attributes for cases: kernel, dir, build."""
 
     def __init__(self, build, directory, kernel, extra, cpus):
-        need("qemu-system-x86_64")
+        for program in "qemu-system-x86_64 busybox cpio depmod mke2fs ndctl redis-server redis-cli".split():
+            need(program)
         self.build = pathlib.Path(build).resolve()
         self.dir = pathlib.Path(directory).resolve()
         self.all_kernels = kernels()
