@@ -39,10 +39,16 @@ bool wppk_file_named(const struct wppk_file *f)
 
 /* ---- Regular files, directories, O_PATH ---- */
 
+/* Of a process that triggers itself. The recreator opens it by its name as a file of /proc. */
+static bool is_trigger(const struct wppk_file *f)
+{
+	return S_ISCHR(f->st.mode) && !strcmp(f->link, WPP_KO_TRIGGER);
+}
+
 static bool match_reg(struct wppk_capture *c, const struct wppk_file *f)
 {
-	return S_ISREG(f->st.mode) && f->link[0] == '/' &&
-	       (is_pseudo(wppk_file_fs(f)) || wppk_file_named(f));
+	return is_trigger(f) || (S_ISREG(f->st.mode) && f->link[0] == '/' &&
+				 (is_pseudo(wppk_file_fs(f)) || wppk_file_named(f)));
 }
 
 static bool match_dir(struct wppk_capture *c, const struct wppk_file *f)
@@ -57,7 +63,7 @@ static bool match_path(struct wppk_capture *c, const struct wppk_file *f)
 
 static int collect_named(struct wppk_capture *c, struct wppk_file *f, struct wpp_rec_ofd *rec)
 {
-	if (is_pseudo(wppk_file_fs(f)))
+	if (is_pseudo(wppk_file_fs(f)) || is_trigger(f))
 		rec->aux = AUX_PSEUDO;
 	return 0;
 }
