@@ -3,11 +3,13 @@
  * Eager mode: the thesis' events for page table entries that come and go, gathered in batches into
  * the core's table. Entries come by probes on page faults and mremap, and go by the notifier.
  *
- * Each event tells what a look into the page tables finds at that moment, under one lock, so the
- * last one is right whatever their order. Migration and huge page collapse tell only when they
- * begin; such ranges are looked at again soon after. The walk at the trigger has the last word,
- * and counts what differed.
+ * An event of a page fault only says where. A batch that is full is settled by a look into the
+ * page tables, under one lock, so the last look is right whatever the order. A fault that is still
+ * in progress then gets a second chance in the next batch. Migration and huge page collapse tell
+ * only when they begin; such ranges are looked at again soon after. The walk at the trigger has
+ * the last word, and counts what differed.
  */
+#include <linux/ftrace.h>
 #include <linux/kprobes.h>
 #include <linux/mm.h>
 #include <linux/random.h>
@@ -15,6 +17,7 @@
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
+#include <linux/version.h>
 #include <linux/vmalloc.h>
 #include <linux/workqueue.h>
 
@@ -30,6 +33,7 @@
 enum event_kind {
 	EVENT_ADD,
 	EVENT_REMOVE, /* a range */
+	EVENT_FAULT,  /* look at va; flags: 1 the second time */
 };
 
 struct event {
@@ -54,8 +58,8 @@ struct wppk_events {
 	struct mm_struct *mm; /* mmgrab()bed */
 	struct delayed_work work;
 	u64 nr_matched, nr_wrong; /* of a check */
-	u32 batch, nr;
-	struct event queue[];
+	u32 batch, nr, nr_kept;
+	struct event queue[]; /* [2 * batch] */
 };
 
 /* ---- Batches ------------------------------------------------------------------------------- */
@@ -70,62 +74,13 @@ static void look_again(struct wppk_events *ev, unsigned long start, unsigned lon
 	queue_delayed_work(system_unbound_wq, &ev->work, delay);
 }
 
-static void event_apply(struct wppk_events *ev, const struct event *e)
+static void set_leaf(struct wpp_pte *pte, const struct wppk_leaf *leaf)
 {
-	int err;
-
-	if (e->kind == EVENT_ADD)
-		err = wpp_ptes_add(&ev->table, &e->pte);
-	else
-		err = wpp_ptes_remove_range(&ev->table, e->pte.va, e->len);
-	if (err == WPP_ENOSPC && !ev->full) {
-		ev->full = true;
-		queue_delayed_work(system_unbound_wq, &ev->work, 0);
-	}
-}
-
-static void batch_apply(struct wppk_events *ev)
-{
-	u32 i;
-
-	for (i = 0; i < ev->nr && ev->mem; i++)
-		event_apply(ev, &ev->queue[i]);
-	ev->nr = 0;
-}
-
-static void event_put(struct wppk_events *ev, const struct event *e)
-{
-	ev->queue[ev->nr++] = *e;
-	atomic64_inc(e->kind == EVENT_ADD ? &ev->proc->counts.ptes_added
-					  : &ev->proc->counts.ptes_removed);
-	if (wppk_log_events)
-		pr_info_ratelimited("wpp: %s va %#llx pa %#llx len %#llx\n",
-				    e->kind == EVENT_ADD ? "add" : "remove", e->pte.va, e->pte.pa,
-				    e->len);
-	if (ev->nr >= ev->batch)
-		batch_apply(ev);
-}
-
-static void put_remove(struct wppk_events *ev, unsigned long start, unsigned long end)
-{
-	const struct event e = { .kind = EVENT_REMOVE, .pte.va = start, .len = end - start };
-
-	event_put(ev, &e);
-}
-
-static void put_leaf(struct wppk_events *ev, const struct wppk_leaf *leaf)
-{
-	struct event e = {
-		.kind = EVENT_ADD,
-		.pte = { .va = leaf->va, .pa = (u64)leaf->pfn << PAGE_SHIFT },
-		.len = leaf->size,
-	};
-
+	*pte = (struct wpp_pte){ .va = leaf->va, .pa = (u64)leaf->pfn << PAGE_SHIFT };
 	if (leaf->size == PMD_SIZE)
-		e.pte.size = WPP_PTE_2M;
+		pte->size = WPP_PTE_2M;
 	else if (leaf->size == PUD_SIZE)
-		e.pte.size = WPP_PTE_1G;
-	event_put(ev, &e);
+		pte->size = WPP_PTE_1G;
 }
 
 static bool leaf_look(struct mm_struct *mm, unsigned long va, struct wppk_leaf *leaf)
@@ -138,6 +93,115 @@ static bool leaf_look(struct mm_struct *mm, unsigned long va, struct wppk_leaf *
 	anon = wppk_leaf_anon(leaf);
 	local_irq_restore(flags);
 	return anon;
+}
+
+static void event_log(const char *what, const struct wpp_pte *pte, u64 len)
+{
+	if (wppk_log_events)
+		pr_info_ratelimited("wpp: %s va %#llx pa %#llx len %#llx\n", what, pte->va, pte->pa,
+				    len);
+}
+
+static void check_full(struct wppk_events *ev, int err)
+{
+	if (err == WPP_ENOSPC && !ev->full) {
+		ev->full = true;
+		queue_delayed_work(system_unbound_wq, &ev->work, 0);
+	}
+}
+
+static void table_add(struct wppk_events *ev, const struct wpp_pte *pte)
+{
+	atomic64_inc(&ev->proc->counts.ptes_added);
+	event_log("add", pte, 0);
+	check_full(ev, wpp_ptes_add(&ev->table, pte));
+}
+
+/* True: it has to be looked at once more. */
+static bool fault_apply(struct wppk_events *ev, struct event *e)
+{
+	struct wppk_leaf leaf;
+	struct wpp_pte pte;
+
+	if (!ev->mm)
+		return false;
+	if (leaf_look(ev->mm, e->pte.va, &leaf)) {
+		set_leaf(&pte, &leaf);
+		table_add(ev, &pte);
+		return false;
+	}
+	if (leaf.kind != WPPK_LEAF_NONE && leaf.kind != WPPK_LEAF_ABSENT)
+		return false;
+	if (e->pte.flags)
+		look_again(ev, e->pte.va, e->pte.va + PAGE_SIZE, AGAIN_DELAY);
+	return !e->pte.flags++;
+}
+
+static bool event_apply(struct wppk_events *ev, struct event *e)
+{
+	switch (e->kind) {
+	case EVENT_FAULT:
+		return fault_apply(ev, e);
+	case EVENT_ADD:
+		table_add(ev, &e->pte);
+		return false;
+	default:
+		atomic64_inc(&ev->proc->counts.ptes_removed);
+		event_log("remove", &e->pte, e->len);
+		check_full(ev, wpp_ptes_remove_range(&ev->table, e->pte.va, e->len));
+		return false;
+	}
+}
+
+static void batch_apply(struct wppk_events *ev)
+{
+	u32 i, kept = 0;
+
+	for (i = 0; i < ev->nr && ev->mem; i++) {
+		if (event_apply(ev, &ev->queue[i]))
+			ev->queue[kept++] = ev->queue[i];
+	}
+	ev->nr = kept;
+	ev->nr_kept = kept;
+}
+
+static void event_put(struct wppk_events *ev, const struct event *e)
+{
+	ev->queue[ev->nr++] = *e;
+	if (ev->nr - ev->nr_kept >= ev->batch)
+		batch_apply(ev);
+}
+
+static void put_remove(struct wppk_events *ev, unsigned long start, unsigned long end)
+{
+	const struct event e = { .kind = EVENT_REMOVE, .pte.va = start, .len = end - start };
+
+	event_put(ev, &e);
+}
+
+/* Faults in a range that is unmapped now are over, and what they brought is gone. */
+static void forget_faults(struct wppk_events *ev, unsigned long start, unsigned long end)
+{
+	u32 i, nr = 0, nr_kept = 0;
+
+	for (i = 0; i < ev->nr; i++) {
+		const struct event *e = &ev->queue[i];
+
+		if (e->kind == EVENT_FAULT && e->pte.va >= start && e->pte.va < end)
+			continue;
+		nr_kept += i < ev->nr_kept;
+		ev->queue[nr++] = *e;
+	}
+	ev->nr = nr;
+	ev->nr_kept = nr_kept;
+}
+
+static void put_leaf(struct wppk_events *ev, const struct wppk_leaf *leaf)
+{
+	struct event e = { .kind = EVENT_ADD };
+
+	set_leaf(&e.pte, leaf);
+	event_put(ev, &e);
 }
 
 /* ---- What changed in a range ---------------------------------------------------------------- */
@@ -185,6 +249,8 @@ void wppk_events_range(struct wppk_proc *proc, unsigned long start, unsigned lon
 	if (start >= end)
 		return;
 	spin_lock(&ev->lock);
+	if (gone)
+		forget_faults(ev, start, end);
 	if (gone || !ev->mm)
 		put_remove(ev, start, end);
 	else
@@ -224,6 +290,7 @@ static void table_renew(struct wppk_events *ev, struct mm_struct *mm, u64 bytes)
 	ev->mem = mem;
 	ev->bytes = mem ? bytes : 0;
 	ev->nr = 0;
+	ev->nr_kept = 0;
 	ev->full = !mem;
 	if (mem && wpp_ptes_init(&ev->table, mem, bytes, get_random_u64()))
 		ev->mem = NULL;
@@ -309,10 +376,11 @@ void wppk_events_check_begin(struct wppk_proc *proc)
 {
 	struct wppk_events *ev = proc->events;
 
+	wppk_events_count(proc);
+	wppk_events_count(proc); /* what got a second chance */
 	flush_delayed_work(&ev->work);
 	ev->nr_matched = 0;
 	ev->nr_wrong = 0;
-	wppk_events_count(proc);
 }
 
 /* Pages that the table doesn't know, or knows elsewhere, and its entries that are right. */
@@ -369,34 +437,33 @@ static struct wppk_events *events_of(const struct mm_struct *mm)
 	return proc ? proc->events : NULL;
 }
 
-static int fault_enter(struct kretprobe_instance *ri, struct pt_regs *regs)
+static unsigned long argument(struct ftrace_regs *regs, int n)
 {
-	const struct vm_area_struct *vma = (void *)regs_get_kernel_argument(regs, 0);
-	struct probe_data *data = (void *)ri->data;
-
-	if (!vma || !events_of(vma->vm_mm))
-		return 1;
-	data->mm = vma->vm_mm;
-	data->start = regs_get_kernel_argument(regs, 1);
-	return 0;
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+	return n ? regs->regs.si : regs->regs.di;
+#else
+	return ftrace_regs_get_argument(regs, n);
+#endif
 }
 
-static int fault_return(struct kretprobe_instance *ri, struct pt_regs *regs)
+/* handle_mm_fault(vma, address, ...) begins. */
+static void fault_seen(unsigned long ip, unsigned long parent, struct ftrace_ops *ops,
+		       struct ftrace_regs *regs)
 {
-	const struct probe_data *data = (void *)ri->data;
+	const struct vm_area_struct *vma = (void *)argument(regs, 0);
 	struct wppk_events *ev;
-	struct wppk_leaf leaf;
 
 	rcu_read_lock();
-	ev = events_of(data->mm);
+	ev = events_of(vma->vm_mm);
 	if (ev) {
+		const struct event e = { .kind = EVENT_FAULT,
+					 .pte.va = argument(regs, 1) & PAGE_MASK };
+
 		spin_lock(&ev->lock);
-		if (leaf_look(data->mm, data->start, &leaf))
-			put_leaf(ev, &leaf);
+		event_put(ev, &e);
 		spin_unlock(&ev->lock);
 	}
 	rcu_read_unlock();
-	return 0;
 }
 
 /* unsigned long move_page_tables(vma, old_addr, new_vma, new_addr, len, ...) */
@@ -429,48 +496,65 @@ static int move_return(struct kretprobe_instance *ri, struct pt_regs *regs)
 	return 0;
 }
 
-static struct kretprobe fault_probe = {
-	.kp.symbol_name = "handle_mm_fault",
-	.entry_handler = fault_enter,
-	.handler = fault_return,
-	.data_size = sizeof(struct probe_data),
-	.maxactive = 512,
-};
-static struct kretprobe move_probe = {
-	.kp.symbol_name = "move_page_tables",
-	.entry_handler = move_enter,
-	.handler = move_return,
-	.data_size = sizeof(struct probe_data),
-};
-static struct kretprobe *const probes[] = { &fault_probe, &move_probe };
+static struct ftrace_ops fault_ops = { .func = fault_seen, .flags = FTRACE_OPS_FL_RECURSION };
+static struct kretprobe move_probe;
+static bool is_filtered;
 static u32 nr_users; /* eager processes; the probes are there only while there is one */
+
+/* The filter is made once: what ftrace_free_filter() leaves can't be used again. */
+static int fault_probe_add(void)
+{
+	static char name[] = "handle_mm_fault";
+	int err = is_filtered ? 0 : ftrace_set_filter(&fault_ops, (u8 *)name, strlen(name), 1);
+
+	if (err)
+		return err;
+	is_filtered = true;
+	return register_ftrace_function(&fault_ops);
+}
+
+void wppk_events_exit(void)
+{
+	if (is_filtered)
+		ftrace_free_filter(&fault_ops);
+}
+
+static int probes_add(void)
+{
+	int err;
+
+	move_probe = (struct kretprobe){
+		.kp.symbol_name = "move_page_tables",
+		.entry_handler = move_enter,
+		.handler = move_return,
+		.data_size = sizeof(struct probe_data),
+	};
+	err = register_kretprobe(&move_probe);
+	if (err)
+		return err;
+	err = fault_probe_add();
+	if (err)
+		unregister_kretprobe(&move_probe);
+	return err;
+}
 
 static int probes_get(void)
 {
-	struct kretprobe *probe;
-	size_t i;
-	int err;
+	int err = nr_users ? 0 : probes_add();
 
-	if (nr_users++)
-		return 0;
-	for (i = 0; i < ARRAY_SIZE(probes); i++) {
-		probe = probes[i];
-		probe->kp = (struct kprobe){ .symbol_name = probe->kp.symbol_name };
-		err = register_kretprobe(probe);
-		if (err) {
-			pr_err("wpp: no probe on %s: error %d\n", probe->kp.symbol_name, err);
-			unregister_kretprobes((struct kretprobe **)probes, i);
-			nr_users = 0;
-			return err;
-		}
-	}
-	return 0;
+	if (err)
+		pr_err("wpp: no probes for eager mode: error %d\n", err);
+	else
+		nr_users++;
+	return err;
 }
 
 static void probes_put(void)
 {
-	if (!--nr_users)
-		unregister_kretprobes((struct kretprobe **)probes, ARRAY_SIZE(probes));
+	if (--nr_users)
+		return;
+	unregister_ftrace_function(&fault_ops);
+	unregister_kretprobe(&move_probe);
 }
 
 int wppk_events_create(struct wppk_proc *proc)
@@ -478,7 +562,7 @@ int wppk_events_create(struct wppk_proc *proc)
 	struct wppk_events *ev;
 	int err;
 
-	ev = kvzalloc(struct_size(ev, queue, proc->batch), GFP_KERNEL_ACCOUNT);
+	ev = kvzalloc(struct_size(ev, queue, 2 * proc->batch), GFP_KERNEL_ACCOUNT);
 	if (!ev)
 		return -ENOMEM;
 	err = probes_get();

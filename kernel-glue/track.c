@@ -570,6 +570,7 @@ void wppk_track_exit(void)
 	destroy_workqueue(queue);
 	while ((birth = births_pop()))
 		birth_free(birth);
+	wppk_events_exit();
 	mmu_notifier_synchronize();
 	rcu_barrier();
 }

@@ -125,6 +125,7 @@ void wppk_status_remove(struct wppk_proc *proc);
 
 /* ---- Eager mode (events.c): the thesis' PTE events ----------------------------------------- */
 
+void wppk_events_exit(void);
 int wppk_events_create(struct wppk_proc *proc);
 void wppk_events_free(struct wppk_proc *proc);
 
