@@ -235,7 +235,8 @@ static int all_park(struct list_head *targets, struct wpp_ko_persist *how)
 	struct target *t;
 	int err = 0, e;
 
-	list_for_each_entry(proc, procs, node) {
+	list_for_each_entry(proc, procs, node)
+	{
 		memset(how, 0, sizeof(*how));
 		e = target_park(proc, how, &t);
 		if (e)
