@@ -60,6 +60,22 @@ static int start(const struct wpp_conf *conf, const struct wppi_nvme_target *t, 
 	return code ? wppi_fail(err, code, "%s: out of memory", name) : 0;
 }
 
+/*
+ * Opened without waiting, whatever the path turns out to be. But moves may wait: io_uring answers
+ * EAGAIN for ever on a device that can't do without, such as /dev/pmem0.
+ */
+static int open_path(const char *path, bool rdonly)
+{
+	int fd = open(path, (rdonly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK);
+	int flags = fd < 0 ? -1 : fcntl(fd, F_GETFL);
+
+	if (fd >= 0 && (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK))) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
 static int nvme_open(const struct wpp_conf *conf, const char *path, uint32_t flags,
 		     struct wpp_backend **out, struct wpp_media_error *err)
 {
@@ -68,7 +84,7 @@ static int nvme_open(const struct wpp_conf *conf, const char *path, uint32_t fla
 	int code;
 
 	*out = NULL;
-	t.fd = open(path, (t.rdonly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK);
+	t.fd = open_path(path, t.rdonly);
 	if (t.fd < 0)
 		return wppi_fail(err, wppi_from_errno(errno), "%s: can't be opened: %s", name,
 				 strerror(errno));

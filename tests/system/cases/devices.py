@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """wpp device list: each kind of device, in each state."""
 import media
-from workloads import wpp
+from workloads import configure, wpp
 
 
 def listed(m):
@@ -23,6 +23,9 @@ def run(lab, args):
     nvme, pmem = devices["/dev/nvme0n1"], devices["/dev/pmem0"]
     assert nvme["usable"] and nvme["driver"] == "nvme" and nvme["bytes"] == 256 << 20, nvme
     assert pmem["usable"] and pmem["kind"] == "pmem" and pmem["bytes"] > 200 << 20, pmem
+    # A block device whose moves can't do without waiting.
+    configure(m, backend="nvme", path="/dev/pmem0")
+    m.sh("timeout 60 wpp format --force && timeout 60 wpp verify")
     m.sh("mkfs.ext4 -q /dev/nvme0n1; mkdir /run/mnt; mount /dev/nvme0n1 /run/mnt")
     nvme = listed(m)["/dev/nvme0n1"]
     assert not nvme["usable"] and "/run/mnt" in nvme["text"], nvme
