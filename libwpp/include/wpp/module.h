@@ -52,7 +52,8 @@ enum wpp_ko_kind {
  * struct wpp_ko_attach - take a medium into use
  * @kind:       enum wpp_ko_kind.
  * @timeout_ms: longest wait for the device; 0: 5000 (thesis 5.2.3).
- * @base, @size: bytes; physical range of WPP_KO_MEMORY; else 0.
+ * @base, @size: bytes; physical range of WPP_KO_MEMORY. Of a PCI device @base is 0, and @size how
+ *              much of it is used, 0: all.
  * @nsid:       namespace of an NVMe controller, 0: 1.
  * @address:    PCI address, NUL-terminated.
  */
