@@ -23,7 +23,7 @@
 #define RING	     16u
 #define ROOM_STEP    512u		 /* pages: a huge page */
 #define WINDOW_PAGES (16u * BATCH_PAGES) /* on the medium, when it is byte-addressable */
-#define THREAD_PAGES 2048u	 /* fewer are copied before a thread is up */
+#define THREAD_PAGES 2048u		 /* fewer are copied before a thread is up */
 
 enum state {
 	FREE,
