@@ -38,6 +38,20 @@ def check_step(ko, target, step, mode):
     assert status["generation"] == said["generation"]
 
 
+def migrated(ko):
+    return int(ko.m.sh("sed -n 's/^pgmigrate_success //p' /proc/vmstat"))
+
+
+def check_migration(ko, target):
+    """Compaction moves pages to other frames while the process knows nothing of it."""
+    before = migrated(ko)
+    ko.m.sh("echo 1 >/proc/sys/vm/compact_memory")
+    print("migrated", migrated(ko) - before, flush=True)
+    ko.call("persist", target.pid)
+    status = ko.status(target.pid)
+    assert status.get("drift", "0") == "0", f"migration: events and walk differ: {status}"
+
+
 def run(lab, args):
     ko = Ko(lab, mib=128)
     mode = " ".join(args.words)
@@ -49,6 +63,7 @@ def run(lab, args):
     check_held(ko, target)
     for step in STEPS:
         check_step(ko, target, step, mode)
+        check_migration(ko, target)
     ko.call("untrack", target.pid)
     assert not ko.tracked()
     target.end()
