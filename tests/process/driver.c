@@ -37,7 +37,7 @@
 #ifndef CLONE_NEWTIME
 #define CLONE_NEWTIME 0x00000080
 #endif
-#define BOOT_CLOCK 100 /* what CLOCK_MONOTONIC shows after the "reboot", in seconds */
+#define BOOT_CLOCK 100 /* what CLOCK_MONOTONIC shows after the "reboot" at the most, in seconds */
 
 struct options {
 	bool go_on, reboot, plain, stopped, terminal, unprivileged;
@@ -68,15 +68,17 @@ static void set_clocks_back(void)
 {
 	struct timespec now;
 	char text[128];
+	long boot;
 	int fd, len;
 
 	clock_gettime(CLOCK_BOOTTIME, &now);
+	boot = now.tv_sec / 2 < BOOT_CLOCK ? now.tv_sec / 2 : BOOT_CLOCK;
 	if (unshare(CLONE_NEWTIME)) {
 		printf("skipped: no time namespace: %s\n", strerror(errno));
 		exit(EXIT_SKIP);
 	}
-	len = snprintf(text, sizeof(text), "monotonic %ld 0\nboottime %ld 0\n",
-		       BOOT_CLOCK - (long)now.tv_sec, BOOT_CLOCK - (long)now.tv_sec);
+	len = snprintf(text, sizeof(text), "monotonic %ld 0\nboottime %ld 0\n", boot - now.tv_sec,
+		       boot - now.tv_sec);
 	fd = open("/proc/self/timens_offsets", O_WRONLY | O_CLOEXEC);
 	if (fd < 0 || write(fd, text, (size_t)len) != len)
 		fail("can't set the clocks back: %s", strerror(errno));

@@ -68,7 +68,7 @@ class Memory:
         return self.ko.m.sh(
             f"cd /run; f={self.file}.out; n=$(($(wc -l <$f) + 1)); echo {name} >>{self.file}.in; "
             f"until tail -n +$n $f | grep -qE '{answer}|BROKEN|exit'; do usleep 20000; done; tail -n +$n $f; "
-            f"tail -n +$n $f | grep -q {answer}")
+            f"tail -n +$n $f | grep -q '{answer}'")
 
     def end(self):
         self.ko.m.sh(f"kill -9 {self.pid}; until grep -q exit {self.file}.out; do usleep 20000; done; "
