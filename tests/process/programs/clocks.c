@@ -79,7 +79,7 @@ static void check(int round)
 	}
 	check_agreement(CLOCK_REALTIME);
 	EXPECT(gettimeofday(&tv, NULL) == 0);
-	EXPECT(tv.tv_sec >= time(NULL) - 1);
+	EXPECT(tv.tv_sec >= time(NULL) - 30);
 	EXPECT(getcpu(&cpu, NULL) == 0);
 	EXPECT(getauxval(AT_SYSINFO_EHDR) != 0);
 }
