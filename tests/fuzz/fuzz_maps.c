@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* The parser of /proc/PID/maps and smaps: whatever the text, no crash, and sane entries. */
-#include "vma.c"
+#include "base/vma.c"
 
 #define CHECK(x)                 \
 	do {                     \

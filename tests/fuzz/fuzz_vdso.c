@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* The ELF reader for the vdso of an image, which is hostile: it stays inside. */
-#include "vdso.c"
+#include "memory/vdso.c"
 
 #define CHECK(x)                 \
 	do {                     \

@@ -20,7 +20,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#include "script.h"
+#include "stop/script.h"
 
 #define AREA_LEN (64u << 10)
 #define OPTIONS	 (PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE)

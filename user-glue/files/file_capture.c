@@ -10,7 +10,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "file_path.h"
+#include "files/file_path.h"
 
 #define MQUEUE_MAGIC 0x19800202
 #define CHECKS	     3 /* of a running process, until all fits together */

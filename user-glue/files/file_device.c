@@ -7,7 +7,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "files.h"
+#include "files/files.h"
 
 /* ---- /dev/null and its kin ---- */
 

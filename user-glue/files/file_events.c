@@ -9,7 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "files.h"
+#include "files/files.h"
 
 /* ---- eventfd ---- */
 

@@ -9,7 +9,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "files.h"
+#include "files/files.h"
 
 #define WATCH "inotify wd:"
 /* Watches are given numbers in ascending order; beyond this it would take too long to count up. */

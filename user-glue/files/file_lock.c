@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/file.h>
 
-#include "files.h"
+#include "files/files.h"
 
 /* "1: POSIX  ADVISORY  WRITE 4711 fe:00:1234 0 EOF"; false for leases and delegations. */
 static bool parse_lock(const char *text, struct wpp_rec_lock *rec)

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "file_path.h"
+#include "files/file_path.h"
 
 #ifndef PID_FS_MAGIC
 #define PID_FS_MAGIC 0x50494446

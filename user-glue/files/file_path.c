@@ -8,8 +8,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "../recreate_priv.h"
-#include "file_path.h"
+#include "recreate/recreate_priv.h"
+#include "files/file_path.h"
 
 #define AUX_PSEUDO 1 /* rec.aux: a file of /proc or /sys, without size and time */
 

@@ -2,7 +2,7 @@
 #ifndef WPP_FILE_PATH_H
 #define WPP_FILE_PATH_H
 
-#include "files.h"
+#include "files/files.h"
 
 /* Magic number of the filesystem; 0 when unknown. */
 uint64_t wppi_file_fs(const struct file *f);

@@ -9,7 +9,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "files.h"
+#include "files/files.h"
 
 #define AUX_DEAD 1 /* rec.aux: the other end was closed */
 

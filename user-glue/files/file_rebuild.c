@@ -15,7 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "files.h"
+#include "files/files.h"
 
 #define GAP_SPARE 64 /* temporaries that are open at the same time */
 

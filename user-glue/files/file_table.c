@@ -10,7 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "files.h"
+#include "files/files.h"
 
 #define INFO_MAX 4096 /* usual size of fdinfo; only epoll and inotify have more */
 

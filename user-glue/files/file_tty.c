@@ -11,7 +11,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "files.h"
+#include "files/files.h"
 
 static bool is_tty(const struct file *f)
 {

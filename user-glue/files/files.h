@@ -11,8 +11,8 @@
 #include <limits.h>
 #include <sys/stat.h>
 
-#include "../capture.h"
-#include "../recreate.h"
+#include "capture/capture.h"
+#include "recreate/recreate.h"
 
 struct file_kind;
 

@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The vdso of an image. The kernel gave the new process its own, with the data
+ * pages (vvar) in front of it. Of the same build, they are moved to where the
+ * image had them. Of another build, the image's code stays where it was, as
+ * plain memory, and its functions are led to those of the new one.
+ */
+#include <elf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+
+#include "capture/capture.h"
+#include "recreate/recreate_priv.h"
+
+#define VDSO_MAX (64u << 10)
+#define JUMP_LEN 12u
+
+static int read_memory(pid_t pid, uint64_t addr, void *buf, size_t len)
+{
+	return wppi_memory_move(pid, addr, buf, len, false) ? WPP_EIO : 0;
+}
+
+/* Also where the process itself may not write. */
+static int poke(pid_t pid, uint64_t addr, const uint8_t code[16])
+{
+	uint64_t word[2];
+
+	memcpy(word, code, sizeof(word));
+	for (unsigned int i = 0; i < 2; i++) {
+		if (ptrace(PTRACE_POKEDATA, pid, (void *)(uintptr_t)(addr + 8 * i),
+			   (void *)(uintptr_t)word[i]))
+			return -errno;
+	}
+	return 0;
+}
+
+/* ---- A vdso in memory: build-id and functions; the image's is hostile ---- */
+
+struct elf {
+	const uint8_t *p;
+	size_t len;
+};
+
+/* [off, off + nr * size) of it, aligned for what is that big, or NULL. */
+static const void *piece(const struct elf *e, uint64_t off, uint64_t nr, size_t size)
+{
+	uint64_t align = size >= 8 ? 8 : size;
+
+	if (off > e->len || nr > (e->len - off) / size || off % align)
+		return NULL;
+	return e->p + off;
+}
+
+static const Elf64_Phdr *segment(const struct elf *e, uint32_t type)
+{
+	const Elf64_Ehdr *eh = piece(e, 0, 1, sizeof(*eh));
+	const Elf64_Phdr *ph;
+
+	if (!eh || memcmp(eh->e_ident, ELFMAG, SELFMAG) || eh->e_ident[EI_CLASS] != ELFCLASS64)
+		return NULL;
+	ph = piece(e, eh->e_phoff, eh->e_phnum, sizeof(*ph));
+	for (unsigned int i = 0; ph && i < eh->e_phnum; i++) {
+		if (ph[i].p_type == type)
+			return &ph[i];
+	}
+	return NULL;
+}
+
+static size_t build_id(const struct elf *e, const uint8_t **id)
+{
+	const Elf64_Phdr *ph = segment(e, PT_NOTE);
+	size_t pos, end;
+
+	if (!ph || ph->p_offset % 4 || !piece(e, ph->p_offset, ph->p_filesz, 1))
+		return 0;
+	pos = ph->p_offset;
+	end = pos + ph->p_filesz;
+	while (end - pos >= sizeof(Elf64_Nhdr)) {
+		const Elf64_Nhdr *n = (const Elf64_Nhdr *)(e->p + pos);
+		size_t name = ((size_t)n->n_namesz + 3) & ~(size_t)3;
+		size_t desc = ((size_t)n->n_descsz + 3) & ~(size_t)3;
+
+		pos += sizeof(*n);
+		if (name > end - pos || desc > end - pos - name)
+			return 0;
+		*id = e->p + pos + name;
+		if (n->n_type == NT_GNU_BUILD_ID)
+			return n->n_descsz;
+		pos += name + desc;
+	}
+	return 0;
+}
+
+static uint64_t dynamic(const struct elf *e, int64_t tag)
+{
+	const Elf64_Phdr *ph = segment(e, PT_DYNAMIC);
+	const Elf64_Dyn *d;
+
+	if (!ph)
+		return 0;
+	d = piece(e, ph->p_offset, ph->p_filesz / sizeof(*d), sizeof(*d));
+	for (size_t i = 0; d && i < ph->p_filesz / sizeof(*d) && d[i].d_tag != DT_NULL; i++) {
+		if (d[i].d_tag == tag)
+			return d[i].d_un.d_val;
+	}
+	return 0;
+}
+
+/* A vdso is linked at 0: addresses in it are offsets. Its section headers may be overwritten. */
+static const Elf64_Sym *symbols(const struct elf *e, size_t *nr, const char **names,
+				size_t *names_len)
+{
+	uint64_t sym = dynamic(e, DT_SYMTAB), str = dynamic(e, DT_STRTAB);
+	const uint32_t *hash = piece(e, dynamic(e, DT_HASH), 2, sizeof(*hash));
+
+	*names_len = dynamic(e, DT_STRSZ);
+	*names = *names_len ? piece(e, str, *names_len, 1) : NULL;
+	if (!sym || !*names || (*names)[*names_len - 1])
+		return NULL;
+	if (hash && dynamic(e, DT_HASH))
+		*nr = hash[1]; /* nchain */
+	else
+		*nr = str > sym ? (str - sym) / sizeof(Elf64_Sym) : 0;
+	return piece(e, sym, *nr, sizeof(Elf64_Sym));
+}
+
+/* Offset of a function in the vdso, 0: it has none; *@room: bytes of its code. */
+static uint64_t function(const struct elf *e, const char *name, uint64_t *room)
+{
+	size_t nr, names_len;
+	const char *names;
+	const Elf64_Sym *sym = symbols(e, &nr, &names, &names_len);
+
+	for (size_t i = 0; sym && i < nr; i++) {
+		if (sym[i].st_name >= names_len || strcmp(names + sym[i].st_name, name) ||
+		    sym[i].st_value >= e->len)
+			continue;
+		*room = sym[i].st_size;
+		return sym[i].st_value;
+	}
+	return 0;
+}
+
+/* ---- Which way ---- */
+
+int wppi_vdso_prepare(struct build *b)
+{
+	struct vdso *v = &b->vdso;
+	struct wpp_rec rec;
+
+	v->mode = VDSO_NONE;
+	if (wppi_recreate_find(&b->r, WPP_REC_VDSO, (uint32_t)b->r.pid, &rec))
+		return 0;
+	WPPI_GET(&rec, &v->rec);
+	if (!v->rec.vdso)
+		return 0;
+	v->mode = VDSO_PATCH;
+	v->id = rec.tail;
+	v->id_len = rec.tail_len;
+	if (v->rec.vdso_len > VDSO_MAX || v->rec.vdso_len % WPP_PAGE_SIZE ||
+	    !wppi_mapping_at(b, v->rec.vdso) ||
+	    wppi_mapping_at(b, v->rec.vdso)->kind != WPP_REGION_SPECIAL)
+		return WPP_ECORRUPT;
+	return 0;
+}
+
+static int take_parts(struct vdso *v, const struct vma_list *l)
+{
+	for (size_t i = 0; i < l->nr; i++) {
+		const struct vma *m = &l->v[i];
+
+		if (strncmp(m->path, "[vvar", 5) && strcmp(m->path, "[vdso]"))
+			continue;
+		if (v->nr_parts == sizeof(v->part) / sizeof(v->part[0]))
+			return WPP_EIO;
+		v->part[v->nr_parts++] = (struct vdso_part){ m->start, m->end - m->start };
+		if (!strcmp(m->path, "[vdso]")) {
+			v->own = m->start;
+			v->own_len = m->end - m->start;
+		}
+	}
+	if (v->nr_parts)
+		v->span = v->part[v->nr_parts - 1].start + v->part[v->nr_parts - 1].len -
+			  v->part[0].start;
+	return v->span <= VDSO_MAX && v->own_len <= VDSO_MAX ? 0 : WPP_EIO;
+}
+
+static int is_same(struct build *b, bool *same)
+{
+	struct vdso *v = &b->vdso;
+	struct elf e = { malloc(v->own_len), v->own_len };
+	const uint8_t *id = NULL;
+	size_t len;
+	int err;
+
+	*same = false;
+	if (!e.p)
+		return WPP_ENOMEM;
+	err = read_memory(b->pid, v->own, (void *)(uintptr_t)e.p, e.len);
+	len = err ? 0 : build_id(&e, &id);
+	*same = len && len == v->id_len && !memcmp(id, v->id, len) &&
+		v->own_len == v->rec.vdso_len &&
+		v->own - v->part[0].start == v->rec.vdso - v->rec.vvar;
+	free((void *)(uintptr_t)e.p);
+	return err;
+}
+
+int wppi_vdso_find(struct build *b, const struct vma_list *own)
+{
+	struct vdso *v = &b->vdso;
+	bool same;
+	int err = take_parts(v, own);
+
+	if (err || v->mode == VDSO_NONE)
+		return err;
+	if (!v->own) {
+		wppi_note(&b->r.notes, WPP_NOTE_REFUSED, "vdso", "this kernel gives no vdso");
+		return WPP_EREFUSED;
+	}
+	err = is_same(b, &same);
+	if (same)
+		v->mode = VDSO_SAME;
+	return err;
+}
+
+/* Moves all parts, in the script, so that the first one comes to @to. */
+static void move_parts(struct build *b, uint64_t to)
+{
+	struct vdso *v = &b->vdso;
+	uint64_t delta = to - v->part[0].start;
+
+	for (unsigned int i = 0; i < v->nr_parts; i++) {
+		struct vdso_part *p = &v->part[i];
+
+		wppi_script_call(&b->s, 0, SYS_mremap, p->start, p->len, p->len,
+				 MREMAP_MAYMOVE | MREMAP_FIXED, p->start + delta, 0);
+		p->start += delta;
+	}
+	v->own += delta;
+}
+
+void wppi_vdso_park(struct build *b)
+{
+	if (b->vdso.nr_parts)
+		move_parts(b, b->room + AREA_LEN);
+}
+
+/* ---- Another build ---- */
+
+/* movabs $addr, %rax; jmp *%rax */
+static void write_jump(uint8_t *code, uint64_t addr)
+{
+	static const uint8_t jump[JUMP_LEN] = { 0x48, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xe0 };
+
+	memcpy(code, jump, sizeof(jump));
+	memcpy(code + 2, &addr, sizeof(addr));
+}
+
+/*
+ * Functions that read the old data pages and can't know that they are stale. All else in an old
+ * vdso finds zeros there, which mean "no clock source", and asks the kernel.
+ */
+static const char *const led[] = {
+	"__vdso_clock_gettime", "__vdso_gettimeofday", "__vdso_time",
+	"__vdso_clock_getres",	"__vdso_getcpu",
+};
+
+static int lead(struct build *b, const struct elf *old, const struct elf *own)
+{
+	struct vdso *v = &b->vdso;
+	uint64_t from, to, room, own_room;
+	uint8_t code[16]; /* whole words; what is behind the jump stays */
+	int err = 0, nr = 0;
+
+	for (size_t i = 0; !err && i < sizeof(led) / sizeof(led[0]); i++) {
+		from = function(old, led[i], &room);
+		to = function(own, led[i], &own_room);
+		if (!from)
+			continue;
+		nr++;
+		if (!to || room < JUMP_LEN || from + sizeof(code) > old->len) {
+			wppi_note(&b->r.notes, WPP_NOTE_REFUSED, "vdso",
+				  "%s can't be led to this kernel's", led[i]);
+			return WPP_EREFUSED;
+		}
+		memcpy(code, old->p + from, sizeof(code));
+		write_jump(code, v->own + to);
+		err = poke(b->pid, v->rec.vdso + from, code);
+	}
+	if (!nr) {
+		wppi_note(&b->r.notes, WPP_NOTE_REFUSED, "vdso",
+			  "the kernel is another one, and the image holds no vdso that could be "
+			  "led to this one's");
+		return WPP_EREFUSED;
+	}
+	return err;
+}
+
+/*
+ * A thread that was in the old code goes on in it. It finds no clock source and asks the kernel,
+ * but a coarse clock it reads as zero, once; and where a jump was written it can't go on.
+ */
+static int check_thread(struct build *b, const struct elf *old, uint32_t tid)
+{
+	struct user_regs_struct regs;
+	struct wpp_rec rec;
+	uint64_t at, room;
+
+	if (wppi_recreate_find(&b->r, WPP_REC_REGS, tid, &rec) || rec.tail_len != sizeof(regs))
+		return WPP_ECORRUPT;
+	memcpy(&regs, rec.tail, sizeof(regs));
+	at = regs.rip - b->vdso.rec.vdso;
+	if (at >= old->len)
+		return 0;
+	for (size_t i = 0; i < sizeof(led) / sizeof(led[0]); i++) {
+		uint64_t from = function(old, led[i], &room);
+
+		if (!from || at <= from || at >= from + JUMP_LEN)
+			continue;
+		wppi_note(&b->r.notes, WPP_NOTE_REFUSED, "vdso",
+			  "the kernel is another one, and thread %u was persisted at the very "
+			  "beginning of %s; take another generation",
+			  tid, led[i]);
+		return WPP_EREFUSED;
+	}
+	wppi_note(&b->r.notes, WPP_NOTE_CHANGED, "vdso",
+		  "thread %u was reading a clock when it was persisted, under another kernel: it "
+		  "may see one wrong time",
+		  tid);
+	return 0;
+}
+
+/* The image's code was filled in as plain memory. */
+static int patch(struct build *b)
+{
+	struct vdso *v = &b->vdso;
+	uint8_t *old = malloc(v->rec.vdso_len + v->own_len);
+	struct elf image = { old, v->rec.vdso_len };
+	struct elf own = { old + v->rec.vdso_len, v->own_len };
+	int err;
+
+	if (!old)
+		return WPP_ENOMEM;
+	err = read_memory(b->pid, v->rec.vdso, old, image.len);
+	if (!err)
+		err = read_memory(b->pid, v->own, old + image.len, own.len);
+	for (size_t i = 0; !err && i < b->nr_threads; i++)
+		err = check_thread(b, &image, b->threads[i].tid);
+	if (!err)
+		err = lead(b, &image, &own);
+	free(old);
+	if (!err)
+		wppi_note(&b->r.notes, WPP_NOTE_INFO, "vdso",
+			  "the kernel is another one: the old vdso calls the new");
+	return err;
+}
+
+int wppi_vdso_place(struct build *b)
+{
+	struct vdso *v = &b->vdso;
+
+	switch (v->mode) {
+	case VDSO_SAME:
+		move_parts(b, v->part[0].start + (v->rec.vdso - v->own));
+		return wppi_build_run(b, "moving the vdso");
+	case VDSO_PATCH:
+		return patch(b);
+	default:
+		for (unsigned int i = 0; i < v->nr_parts; i++)
+			wppi_script_call(&b->s, 0, SYS_munmap, v->part[i].start, v->part[i].len, 0,
+					 0, 0, 0);
+		return wppi_build_run(b, "removing the vdso");
+	}
+}
