@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""Prove that libwpp/core and the FPGA driver are freestanding: check.py TOP ARCH COMPILER
+"""Prove that libwpp/core, libwpp/record and the FPGA driver are freestanding: check.py TOP ARCH COMPILER
 
 Compiles every file of theirs without a libc, with the flags that a kernel or an SMM
 handler would use, links them into one object and checks that it
@@ -38,15 +38,17 @@ def is_gcc(cc):
 
 
 def build(cc, arch, top, out):
-    sources = [*(top / "libwpp/core").glob("*.c"), *(top / "backends/fpga").glob("fpga*.c")]
+    sources = [*(top / "libwpp/core").glob("*.c"), *(top / "libwpp/record").glob("*.c"),
+               *(top / "backends/fpga").glob("fpga*.c")]
     flags = COMMON + ARCH[arch] + [f"-Wframe-larger-than={FRAME_MAX}", "-I", top / "libwpp/include",
+                                   "-I", top / "libwpp",
                                    "-I", top / "libwpp/port", "-isystem",
                                    run([cc, "-print-file-name=include"]).strip()]
     if is_gcc(cc):
         flags += ["-fstack-usage", "-fcallgraph-info=su"]
     objects = []
     for source in sorted(sources):
-        objects.append(out / f"{source.stem}.o")
+        objects.append(out / f"{source.parent.name}_{source.stem}.o")
         run([cc, *flags, "-c", source, "-o", objects[-1]])
     run([cc, *ARCH[arch][:1], "-r", "-nostdlib", "-o", out / "core.elf", *objects])
     return len(objects)
