@@ -226,6 +226,7 @@ static void read_rest(struct wppk_thread *t)
 	rec->alt_size = current->sas_ss_size;
 	rec->alt_flags = stack_flags(t->regs.sp);
 	rec->pdeath_signal = current->pdeath_signal;
+	rec->tgid = current->tgid;
 	get_task_comm(t->comm, current);
 	t->cred = get_current_cred();
 }

@@ -253,6 +253,7 @@ static int collect_thread(struct capture *c, const struct thread *t)
 		.rseq_sig = rseq.signature,
 		.syscall = (uint64_t)t->syscall,
 		.restart = (uint64_t)t->restart,
+		.tgid = (uint64_t)c->pid,
 	};
 	char name[64], comm[64] = "";
 	ssize_t len;

@@ -89,7 +89,7 @@ WPP_BEGIN_DECLS
 #define WPP_FIELDS_thread(F)                                                                         \
 	F(sigmask, H) F(clear_tid, H) F(robust_list, H) F(robust_len, D) F(rseq, H) F(rseq_len, D)   \
 	F(rseq_flags, H) F(rseq_sig, H) F(alt_sp, H) F(alt_size, D) F(alt_flags, H)                  \
-	F(pdeath_signal, D) F(syscall, D) F(restart, D)
+	F(pdeath_signal, D) F(syscall, D) F(restart, D) F(tgid, D)
 #define WPP_FIELDS_regs(F) F(fs_base, H) F(gs_base, H)
 #define WPP_FIELDS_xsave(F) F(xcr0, H)
 #define WPP_FIELDS_sched(F)                                                                          \
