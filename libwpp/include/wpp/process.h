@@ -14,7 +14,9 @@
 
 WPP_BEGIN_DECLS
 
-/* What a note is about. */
+/**
+ * enum wpp_note_kind - what a note is about
+ */
 enum wpp_note_kind {
 	WPP_NOTE_REFUSED = 1, /* can't be carried: nothing was done to the process */
 	WPP_NOTE_LOSSY = 2,   /* let go, because the caller allowed it by name */
@@ -37,12 +39,17 @@ struct wpp_note {
 };
 
 /**
- * struct wpp_report - where notes go; both run during the call, perhaps on a thread of the library
- * while the caller's waits; strings are borrowed
+ * struct wpp_report - where notes go
+ * @note:     required. One note; its strings are borrowed for the call.
+ * @progress: pages done, of all; now and then. May be NULL.
+ * @arg:      for both.
+ *
+ * Both run during the call that was given the report, perhaps on a thread of the library while the
+ * caller's waits, and while the process stands still: they must not wait for it.
  */
 struct wpp_report {
 	void (*note)(void *arg, const struct wpp_note *note);
-	void (*progress)(void *arg, uint64_t done, uint64_t total); /* pages; may be NULL */
+	void (*progress)(void *arg, uint64_t done, uint64_t total);
 	void *arg;
 };
 
@@ -68,8 +75,14 @@ struct wpp_persist {
 
 /**
  * struct wpp_persisted - what was done; times in ns
- * @frozen_ns:  from the first thread stopped to all threads running again (or killed).
- * @durable_ns: from the call to the return of the commit.
+ * @generation:  number of the generation committed.
+ * @nr_pages:    pages of it.
+ * @nr_written:  those of them that were written now.
+ * @nr_regions:  mappings of the process.
+ * @nr_threads:  threads of the process.
+ * @frozen_ns:   from the first thread stopped to all threads running again (or killed).
+ * @durable_ns:  from the call to the return of the commit.
+ * @sync_ns:     of it: making the process' dirty file data durable.
  */
 struct wpp_persisted {
 	uint64_t generation;
@@ -84,18 +97,22 @@ struct wpp_persisted {
 
 /**
  * wpp_process_persist() - save a running process as the next generation of an image
- * @st:    store, opened for writing.
+ * @st:    store, opened for writing, without a writer; borrowed for the call.
  * @image: name of the image.
  * @pid:   process (thread group) in the caller's pid namespace.
- * @how:   see struct wpp_persist.
- * @done:  out, may be NULL.
+ * @how:   see struct wpp_persist; NULL: no flags, nobody hears the notes.
+ * @done:  out, may be NULL; behind an error only its times count.
  *
- * What can't be captured is refused by name before any thread is stopped. On any error the process
- * runs on unharmed, and the older generation stays live.
- * Context: ptrace rights over @pid; one call at a time per store; allocates; not async-signal-safe.
- * Return:  0; WPP_EREFUSED (notes say what), WPP_EPERM, WPP_ENOENT (no such process), or an error
- *          of the store.
- * Source:  DESIGN.md 5; thesis 4.2, 5.1.2.
+ * What can't be captured is refused by name before any thread is stopped, and what only shows then
+ * before anything is written. On any error the process runs on unharmed, and the older generation
+ * stays live. Generations older than the newest give way when the medium has no room (note "room").
+ * Context: ptrace rights over @pid; the store's thread; works on threads of its own, with real-time
+ *          priority where that is allowed; allocates; sleeps; not async-signal-safe.
+ * Return:  0; WPP_EREFUSED (notes say what), WPP_EPERM, WPP_ENOENT (no such process), WPP_EBUSY (a
+ *          thread does not stop), WPP_EINVAL (@image, @pid, size of @how), WPP_ENOMEM, another
+ *          -errno, or an error of wpp_writer_begin() to wpp_writer_commit(): the store is then as
+ *          these say.
+ * Source:  DESIGN.md 5.2; LIMITS.md; thesis 4.2, 5.1.2.
  */
 WPP_API WPP_MUST_CHECK int wpp_process_persist(struct wpp_store *st, const char *image, pid_t pid,
 					       const struct wpp_persist *how,
@@ -103,8 +120,14 @@ WPP_API WPP_MUST_CHECK int wpp_process_persist(struct wpp_store *st, const char 
 
 /**
  * wpp_process_check() - would wpp_process_persist() refuse this process?
- * Reads /proc only; the process is not disturbed.
- * Return: 0; WPP_EREFUSED with notes; WPP_EPERM, WPP_ENOENT.
+ * @pid: as for wpp_process_persist().
+ * @how: as for wpp_process_persist(); what it allows is not refused.
+ *
+ * Reads /proc only; the process is not disturbed. What only a stopped process shows is not seen.
+ * Context: ptrace rights over @pid; any thread; allocates; sleeps.
+ * Return:  0; WPP_EREFUSED with notes; WPP_EPERM, WPP_ENOENT (no such process), WPP_EINVAL,
+ *          WPP_ENOMEM or another -errno.
+ * Source:  DESIGN.md 5.2; LIMITS.md.
  */
 WPP_API WPP_MUST_CHECK int wpp_process_check(pid_t pid, const struct wpp_persist *how);
 
@@ -132,7 +155,15 @@ struct wpp_recreate {
 	const struct wpp_report *report;
 };
 
-/** struct wpp_recreated - what was done; @pid in the caller's namespace; times in ns */
+/**
+ * struct wpp_recreated - what was done; times in ns
+ * @pid:                  the new process, in the caller's namespace.
+ * @generation:           number of the generation that was read.
+ * @nr_pages:             pages of the process' memory.
+ * @nr_threads:           threads of the process.
+ * @first_instruction_ns: from the call to the process running.
+ * @read_ns:              of it: reading and verifying pages.
+ */
 struct wpp_recreated {
 	pid_t pid;
 	int reserved;
@@ -145,15 +176,22 @@ struct wpp_recreated {
 
 /**
  * wpp_process_recreate() - build the process anew and let it go on
- * @st:    store, may be read-only.
+ * @st:    store, may be read-only; borrowed for the call.
  * @image: name.
+ * @how:   see struct wpp_recreate; NULL: the newest generation, standard streams are /dev/null.
+ * @done:  out, may be NULL; zeros behind an error.
  *
  * The new process is a child of the caller: reap it with waitpid(). Every page is verified and
  * files are compared with what was recorded before its first instruction; on any error no process
- * is left. Return: 0; WPP_ENOENT (nothing to recreate); WPP_ECORRUPT; WPP_EEXIST (a pid is taken;
- * the note names it and offers a new pid namespace); WPP_EREFUSED (files differ, features missing);
- *         WPP_EPERM (the note names the capability).
- * Source: DESIGN.md 5; thesis 4.3, 5.1.3.
+ * is left. Who may be trusted with what: SECURITY.md.
+ * Context: the store's thread; forks; allocates; sleeps; not async-signal-safe. The rights that the
+ *          image asks for and the caller lacks are named in notes.
+ * Return:  0; WPP_ENOENT (nothing to recreate), WPP_ECORRUPT, WPP_EFORMAT (of a later version),
+ *          WPP_EREFUSED (files differ, features are missing; notes say which), WPP_EEXIST (an id is
+ *          taken; the note names its owner and offers a new pid namespace), WPP_EPERM (the note
+ *          names the capability), WPP_EBUSY (8 readers are open), WPP_ENOMEM, WPP_EIO or another
+ *          -errno.
+ * Source:  DESIGN.md 5.3; LIMITS.md; thesis 4.3, 5.1.3.
  */
 WPP_API WPP_MUST_CHECK int wpp_process_recreate(struct wpp_store *st, const char *image,
 						const struct wpp_recreate *how,
