@@ -18,7 +18,9 @@ WPP_BEGIN_DECLS
 
 #define WPP_BACKEND_ABI 1
 
-/* Facts about the medium, never wishes. */
+/**
+ * enum wpp_cap - facts about the medium, never wishes
+ */
 enum wpp_cap {
 	WPP_CAP_POWERSAFE = 1u << 0, /* a power cut never harms bytes next to a write */
 	WPP_CAP_ORDERED = 1u << 1,   /* writes reach the medium in submit order */
@@ -53,12 +55,18 @@ struct wpp_medium {
 	uint32_t reserved;
 };
 
+/**
+ * enum wpp_io_op - what a move does
+ */
 enum wpp_io_op {
-	WPP_IO_READ = 1,
-	WPP_IO_WRITE = 2,
-	WPP_IO_FLUSH = 3,
+	WPP_IO_READ = 1,  /* from the medium */
+	WPP_IO_WRITE = 2, /* to the medium */
+	WPP_IO_FLUSH = 3, /* see the rule of completion above */
 };
 
+/**
+ * enum wpp_io_flag - how
+ */
 enum wpp_io_flag {
 	WPP_IO_PHYS = 1u << 0, /* @pa counts instead of @buf; needs WPP_CAP_PHYSICAL */
 	WPP_IO_FUA = 1u << 1,  /* a WRITE that is durable at its done(0), it alone; needs
@@ -71,8 +79,8 @@ enum wpp_io_flag {
  * @flags: enum wpp_io_flag.
  * @len:   bytes; 0 for FLUSH.
  * @off:   bytes from the start of the medium.
- * @buf:   own virtual address. A WRITE whose @buf is the direct() address of @off means: the
- *         bytes are in place already, only make them part of the next FLUSH.
+ * @buf:   own virtual address. A WRITE whose @buf is the direct() address of @off means: the bytes
+ *         are in place already, only make them part of the next FLUSH.
  * @pa:    physical (bus) address.
  * @done:  completion; may run inside submit() or poll(); @err is 0 or a wpp_err.
  * @owner: the submitter's; a backend does not touch it.
@@ -95,7 +103,8 @@ struct wpp_backend;
 
 /**
  * struct wpp_backend_ops - a medium's functions
- * @abi, @size: WPP_BACKEND_ABI and sizeof(*ops); members past @size count as NULL.
+ * @abi:    WPP_BACKEND_ABI.
+ * @size:   sizeof(*ops); members past it count as NULL.
  * @name:   as in wpp.conf: "pmem", "nvme", ...
  * @probe:  required; called once, first; may sleep.
  * @submit: required; 0: accepted, see the rule of completion above. WPP_EBUSY: queue full, done()
@@ -103,11 +112,11 @@ struct wpp_backend;
  * @poll:   required; runs finished done()s and returns how many, or a negative error when the
  *          medium is lost: no done() runs and no buffer is touched any more. Never blocks longer
  *          than it takes to reap.
- * @direct: optional, set exactly when WPP_CAP_DIRECT: address of [off, off + len), or NULL when
- *          out of range. Valid until close. Bytes stored there are durable only after a WRITE
- *          in place (see struct wpp_io) and a FLUSH.
- * @emergency_write: optional, set exactly when WPP_CAP_EMERGENCY: other CPUs are stopped; no
- *          sleep, lock, allocation or log; durable once it returns 0.
+ * @direct: optional, set exactly when WPP_CAP_DIRECT: address of [off, off + len), or NULL when out
+ *          of range. Valid until close. Bytes stored there are durable only after a WRITE in place
+ *          (see struct wpp_io) and a FLUSH.
+ * @emergency_write: optional, set exactly when WPP_CAP_EMERGENCY: other CPUs are stopped; no sleep,
+ *                   lock, allocation or log; durable once it returns 0.
  * @close:  optional; undoes probe() and frees @be; nothing is in flight, nothing is lent.
  * @lend:   optional, with @give_back: [len] bytes from which moves are cheapest, because the device
  *          or the kernel knows them already (registered buffers, DMA memory). @len: a multiple of
@@ -137,7 +146,10 @@ struct wpp_backend_ops {
 #define WPP_BACKEND_HAS(ops, op) \
 	((ops)->size >= offsetof(struct wpp_backend_ops, op) + sizeof((ops)->op) && (ops)->op)
 
-/* A backend's own struct begins with this one. */
+/**
+ * struct wpp_backend - an open medium; a backend's own struct begins with this one
+ * @ops: its functions, constant.
+ */
 struct wpp_backend {
 	const struct wpp_backend_ops *ops;
 };
@@ -151,7 +163,8 @@ struct wpp_backend {
  * @len: bytes, within the medium's io_max; 0 for FLUSH.
  *
  * Context: the backend's thread; polls until done, other moves in flight complete as well.
- * Return:  0 or the move's error.
+ * Return:  0; the move's error: WPP_EIO or another one of the backend. @buf is free again.
+ * Source:  DESIGN.md 4.
  */
 WPP_API WPP_MUST_CHECK int wpp_io_run(struct wpp_backend *be, uint32_t op, uint64_t off, void *buf,
 				      uint32_t len);

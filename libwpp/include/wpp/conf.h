@@ -23,7 +23,9 @@ struct wpp_media_error {
 	char text[WPP_ERROR_TEXT_MAX];
 };
 
-/* How the text of a value is read; in brackets what wpp_conf_number() gives. */
+/**
+ * enum wpp_conf_kind - how the text of a value is read; in brackets what wpp_conf_number() gives
+ */
 enum wpp_conf_kind {
 	WPP_CONF_TEXT = 0,    /* anything (0) */
 	WPP_CONF_PATH = 1,    /* absolute, ~/ for the home directory, or a PCI address (0) */
@@ -53,14 +55,20 @@ struct wpp_conf_key {
 	const char *help;
 };
 
-/* Indices of the choices of [wpp] geometry and files. */
+/**
+ * enum wpp_conf_geometry - the choices of [wpp] geometry
+ */
 enum wpp_conf_geometry {
-	WPP_CONF_GEOMETRY_FIT = 0,
-	WPP_CONF_GEOMETRY_THESIS = 1,
+	WPP_CONF_GEOMETRY_FIT = 0,    /* wpp_geometry_fit() */
+	WPP_CONF_GEOMETRY_THESIS = 1, /* wpp_geometry_thesis() */
 };
+
+/**
+ * enum wpp_conf_files - the choices of [wpp] files: when a file has changed
+ */
 enum wpp_conf_files {
-	WPP_CONF_FILES_STRICT = 0,
-	WPP_CONF_FILES_WARN = 1,
+	WPP_CONF_FILES_STRICT = 0, /* refuse to recreate */
+	WPP_CONF_FILES_WARN = 1,   /* WPP_RECREATE_FILES_WARN */
 };
 
 struct wpp_conf;
@@ -72,50 +80,102 @@ struct wpp_conf;
  * @out:  free with wpp_conf_free(); NULL behind an error.
  * @err:  out, may be NULL: "FILE:LINE: what is wrong; allowed: ..." of the first mistake.
  *
- * Context: any thread; reads the environment; allocates.
+ * Context: any thread; reads the environment; allocates; sleeps (a file is read).
  * Return:  0; WPP_EINVAL: the file has a mistake; WPP_ENOENT or another -errno: it can't be read;
  *          WPP_ENOMEM.
+ * Source:  wpp.conf(5).
  */
 WPP_API WPP_MUST_CHECK int wpp_conf_load(const char *path, struct wpp_conf **out,
 					 struct wpp_media_error *err);
 
-/** wpp_conf_new() - the built-in defaults, no file read. Return: NULL when out of memory. */
+/**
+ * wpp_conf_new() - the built-in defaults, no file read
+ *
+ * Context: any thread; reads the environment; allocates.
+ * Return:  free with wpp_conf_free(); NULL when out of memory.
+ * Source:  wpp.conf(5).
+ */
 WPP_API struct wpp_conf *wpp_conf_new(void);
 
-/** wpp_conf_free() - @conf may be NULL. */
+/**
+ * wpp_conf_free() - forget a configuration
+ * @conf: may be NULL.
+ *
+ * Context: any thread that has it alone.
+ * Source:  wpp.conf(5).
+ */
 WPP_API void wpp_conf_free(struct wpp_conf *conf);
 
 /**
  * wpp_conf_set() - set one value, checked as if it stood in a file
+ * @conf:    the configuration.
  * @section: "wpp" or the name of a backend.
  * @key:     e.g. "path".
  * @value:   copied.
+ * @err:     out behind an error, may be NULL: what is wrong and what is allowed.
  *
- * Return: 0; WPP_EINVAL: wrong section, key or value, nothing changed; WPP_ENOMEM.
+ * Context: one thread at a time per configuration; allocates.
+ * Return:  0; WPP_EINVAL: wrong section, key or value; WPP_ENOMEM: nothing was changed.
+ * Source:  wpp.conf(5).
  */
 WPP_API WPP_MUST_CHECK int wpp_conf_set(struct wpp_conf *conf, const char *section, const char *key,
 					const char *value, struct wpp_media_error *err);
 
 /**
  * wpp_conf_text() - a value as text
- * Return: never NULL for a key that exists; paths are expanded. Valid until the key is set again.
+ * @conf:    the configuration.
+ * @section: "wpp" or the name of a backend.
+ * @key:     e.g. "path".
+ *
+ * Context: any thread while nobody sets values.
+ * Return:  paths are expanded; valid until the key is set again; NULL: there is no such key.
+ * Source:  wpp.conf(5).
  */
 WPP_API const char *wpp_conf_text(const struct wpp_conf *conf, const char *section,
 				  const char *key);
 
-/** wpp_conf_number() - a value as number: see enum wpp_conf_kind; 0 for a key that isn't there. */
+/**
+ * wpp_conf_number() - a value as number
+ * @conf:    the configuration.
+ * @section: "wpp" or the name of a backend.
+ * @key:     e.g. "size".
+ *
+ * Context: any thread while nobody sets values.
+ * Return:  see enum wpp_conf_kind; 0 for a key that isn't there.
+ * Source:  wpp.conf(5).
+ */
 WPP_API uint64_t wpp_conf_number(const struct wpp_conf *conf, const char *section, const char *key);
 
-/** wpp_conf_is_set() - did a file or wpp_conf_set() give this value (and not the default)? */
+/**
+ * wpp_conf_is_set() - did a file or wpp_conf_set() give this value (and not the default)?
+ * @conf:    the configuration.
+ * @section: "wpp" or the name of a backend.
+ * @key:     e.g. "path".
+ *
+ * Context: any thread while nobody sets values.
+ * Return:  false for a key that isn't there, too.
+ * Source:  wpp.conf(5).
+ */
 WPP_API bool wpp_conf_is_set(const struct wpp_conf *conf, const char *section, const char *key);
 
-/** wpp_conf_source() - the file that was read, or "built-in default" */
+/**
+ * wpp_conf_source() - where the configuration comes from
+ * @conf: the configuration.
+ *
+ * Context: any thread.
+ * Return:  the file that was read, or "built-in default"; valid until wpp_conf_free().
+ * Source:  wpp.conf(5).
+ */
 WPP_API const char *wpp_conf_source(const struct wpp_conf *conf);
 
 /**
  * wpp_conf_keys() - the keys of a section, for documentation and completion
- * @nr: out.
- * Return: NULL when there is no such section.
+ * @section: "wpp" or the name of a backend.
+ * @nr:      out: how many.
+ *
+ * Context: any thread.
+ * Return:  static, [*@nr]; NULL when there is no such section, or it has no keys.
+ * Source:  wpp.conf(5).
  */
 WPP_API const struct wpp_conf_key *wpp_conf_keys(const char *section, size_t *nr);
 

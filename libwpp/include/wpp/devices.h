@@ -7,8 +7,11 @@
 
 WPP_BEGIN_DECLS
 
+/**
+ * enum wpp_device_kind - what can hold images
+ */
 enum wpp_device_kind {
-	WPP_DEVICE_FPGA = 0,
+	WPP_DEVICE_FPGA = 0, /* the PCI device of docs/FPGA.md */
 	WPP_DEVICE_NVME = 1, /* a namespace, or a controller without one */
 	WPP_DEVICE_PMEM = 2, /* persistent memory: a block device (DAX) or devdax */
 };
@@ -40,10 +43,15 @@ struct wpp_device {
 typedef void (*wpp_device_fn)(void *arg, const struct wpp_device *device);
 
 /**
- * wpp_devices_list() - call @each for every device that could keep images over a power loss
+ * wpp_devices_list() - every device that could keep images over a power loss
+ * @each: called for one after the other; what it gets is borrowed for that call.
+ * @arg:  for @each.
+ * @err:  out, may be NULL.
  *
  * Nothing is opened for writing and no state is changed.
- * Return: 0; WPP_EIO: PCI can't be listed (the others were).
+ * Context: any thread; allocates; sleeps. Without root some devices are listed as not usable.
+ * Return:  0; WPP_EIO: PCI can't be listed (the others were).
+ * Source:  DESIGN.md 4; wpp(1), device.
  */
 WPP_API WPP_MUST_CHECK int wpp_devices_list(wpp_device_fn each, void *arg,
 					    struct wpp_media_error *err);
@@ -65,11 +73,18 @@ typedef void (*wpp_selftest_fn)(void *arg, const struct wpp_selftest *step);
 /**
  * wpp_device_selftest() - find, activate, write and read back: does the FPGA work?
  * @address: PCI address; NULL: the only one.
- * @step:    called after each step.
+ * @step:    called after each step that went well; what it gets is borrowed for that call.
+ * @arg:     for @step.
+ * @err:     out, may be NULL: what failed and where.
  *
  * The last bytes of the medium are saved, overwritten and put back; they are lost when power fails
- * in between. The device is locked as by wpp_media_open().
- * Return: 0; WPP_EBUSY: somebody uses it; WPP_ENOENT, WPP_EPERM, WPP_EIO: @err says what failed.
+ * in between. The device is locked as by wpp_media_open(), and closed afterwards.
+ * Context: any thread; takes root or a device handed to VFIO; allocates; sleeps, at most 5 s while
+ *          the device makes no progress.
+ * Return:  0; WPP_EBUSY: somebody uses it; WPP_ENOENT, WPP_EINVAL: none, not ours, or more than
+ *          one; WPP_EPERM; WPP_ENOMEM: no memory that the device reaches; WPP_EIO or another
+ *          -errno.
+ * Source:  docs/FPGA.md; DESIGN.md 4.2; wpp(1), device.
  */
 WPP_API WPP_MUST_CHECK int wpp_device_selftest(const char *address, wpp_selftest_fn step, void *arg,
 					       struct wpp_media_error *err);

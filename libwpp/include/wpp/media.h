@@ -14,6 +14,9 @@ WPP_BEGIN_DECLS
 
 struct wpp_media;
 
+/**
+ * enum wpp_media_flag - how to open or make a medium
+ */
 enum wpp_media_flag {
 	WPP_MEDIA_RDONLY = 1u << 0, /* shared lock: many readers, no writer */
 	WPP_MEDIA_CREATE = 1u << 1, /* make the medium when it is not there yet */
@@ -30,16 +33,20 @@ typedef void (*wpp_media_progress_fn)(void *arg, uint64_t done, uint64_t total);
  * wpp_media_create() - make the medium: write it out once, put an empty store on it
  * @conf:     backend, path, size, geometry.
  * @flags:    WPP_MEDIA_FORCE: format over what is there, a store of ours too; WPP_MEDIA_WAIT.
- * @progress: may be NULL.
+ * @progress: may be NULL; runs during the call.
  * @arg:      for @progress.
  * @err:      out, may be NULL.
  *
  * A medium that is a file is written under another name and renamed when it is complete, so a cut
  * leaves none. It is written out so that later writes need no allocation: no full disk and no slow
- * first write while power fails.
- *
- * Return: 0; WPP_EEXIST: a store is there already; WPP_EFORMAT: something else is there;
- *         WPP_EBUSY: somebody uses it; WPP_ENOSPC, WPP_EROFS, WPP_EPERM, WPP_EIO, WPP_EINVAL.
+ * first write while power fails. Directories that are missing are made, for the owner only. The
+ * medium is closed afterwards.
+ * Context: any thread; allocates; sleeps as long as it takes to write the medium.
+ * Return:  0; WPP_EEXIST: a store is there already; WPP_EFORMAT: something else is there;
+ *          WPP_EBUSY: somebody uses it; WPP_ENOSPC, WPP_EROFS, WPP_EPERM, WPP_EIO, WPP_EINVAL,
+ *          WPP_ENOMEM or another -errno. A file is as it was behind an error; a device that was
+ *          being formatted may hold no store any more.
+ * Source:  DESIGN.md 4; wpp.conf(5).
  */
 WPP_API WPP_MUST_CHECK int wpp_media_create(const struct wpp_conf *conf, uint32_t flags,
 					    wpp_media_progress_fn progress, void *arg,
@@ -49,15 +56,17 @@ WPP_API WPP_MUST_CHECK int wpp_media_create(const struct wpp_conf *conf, uint32_
  * wpp_media_open() - open, lock and check the medium and its store
  * @conf:  copied where needed.
  * @flags: WPP_MEDIA_RDONLY, _CREATE, _WAIT, _NOLOCK. Without RDONLY the lock is exclusive.
- * @out:   NULL behind an error.
+ * @out:   close with wpp_media_close(); NULL behind an error.
  * @err:   out, may be NULL.
  *
- * Nothing that is not a store of ours is ever written to. The lock is an flock(2) on the medium:
- * it lasts until wpp_media_close() or the end of every process that inherited it.
- *
- * Return: 0; WPP_ENOENT: no medium, and no WPP_MEDIA_CREATE; WPP_EBUSY: @err->text names the
- *         holder; WPP_EFORMAT, WPP_ECORRUPT, WPP_EPERM, WPP_EROFS, WPP_EIO, WPP_ENOMEM,
- *         and what wpp_media_create() returns.
+ * Nothing that is not a store of ours is ever written to. The lock is an flock(2) on the medium: it
+ * lasts until wpp_media_close() or the end of every process that inherited it.
+ * Context: any thread, then one at a time per medium; allocates; sleeps.
+ * Return:  0; WPP_ENOENT: no medium, and no WPP_MEDIA_CREATE; WPP_EBUSY: @err->text names the
+ *          holder; WPP_EFORMAT, WPP_ECORRUPT, WPP_EPERM, WPP_EROFS, WPP_EIO, WPP_EINVAL, WPP_ENOMEM
+ *          or another -errno, and what wpp_media_create() returns. Nothing stays open or locked
+ *          behind an error.
+ * Source:  DESIGN.md 4; wpp.conf(5).
  */
 WPP_API WPP_MUST_CHECK int wpp_media_open(const struct wpp_conf *conf, uint32_t flags,
 					  struct wpp_media **out, struct wpp_media_error *err);
@@ -66,40 +75,105 @@ WPP_API WPP_MUST_CHECK int wpp_media_open(const struct wpp_conf *conf, uint32_t 
  * wpp_media_open_raw() - open and lock what may become a medium, for other use than a store
  * @conf:  backend and path, which must exist.
  * @flags: WPP_MEDIA_RDONLY; WPP_MEDIA_FORCE: also when it holds something.
- * @out:   NULL behind an error; without a store.
+ * @out:   close with wpp_media_close(); NULL behind an error; without a store.
  * @err:   out, may be NULL.
  *
- * Return: 0; WPP_EEXIST: a store is there; WPP_EFORMAT: something else is; WPP_EBUSY: it is in use,
- *         which no flag overrules; and what wpp_media_open() returns.
+ * Context: any thread, then one at a time per medium; allocates; sleeps.
+ * Return:  0; WPP_EEXIST: a store is there; WPP_EFORMAT: something else is; WPP_EBUSY: it is in
+ *          use, which no flag overrules; and what wpp_media_open() returns.
+ * Source:  wpp(1), qualify.
  */
 WPP_API WPP_MUST_CHECK int wpp_media_open_raw(const struct wpp_conf *conf, uint32_t flags,
 					      struct wpp_media **out, struct wpp_media_error *err);
 
-/** wpp_media_close() - close store and backend, drop the lock. @media may be NULL. */
+/**
+ * wpp_media_close() - close store and backend, drop the lock
+ * @media: may be NULL.
+ *
+ * What was lent by the store is given back before.
+ * Context: the medium's thread; waits for moves in flight.
+ * Source:  DESIGN.md 4.
+ */
 WPP_API void wpp_media_close(struct wpp_media *media);
 
-/** wpp_media_store() - the store on the medium; NULL after wpp_media_open_raw() */
+/**
+ * wpp_media_store() - the store on the medium
+ * @media: an open medium.
+ *
+ * Context: any thread; the store itself has one thread at a time.
+ * Return:  valid until wpp_media_close(); NULL after wpp_media_open_raw().
+ * Source:  DESIGN.md 3.
+ */
 WPP_API struct wpp_store *wpp_media_store(struct wpp_media *media);
 
-/** wpp_media_backend() - the backend below the store */
+/**
+ * wpp_media_backend() - the backend below the store
+ * @media: an open medium.
+ *
+ * Context: any thread; the backend itself has one thread at a time.
+ * Return:  never NULL; valid until wpp_media_close(), which closes it.
+ * Source:  DESIGN.md 4.
+ */
 WPP_API struct wpp_backend *wpp_media_backend(struct wpp_media *media);
 
-/** wpp_media_medium() - what the backend's probe() said */
+/**
+ * wpp_media_medium() - what the backend's probe() said
+ * @media: an open medium.
+ *
+ * Context: any thread.
+ * Return:  never NULL; valid until wpp_media_close().
+ * Source:  DESIGN.md 4.
+ */
 WPP_API const struct wpp_medium *wpp_media_medium(const struct wpp_media *media);
 
-/** wpp_media_geometry() - where the sections lie on it */
+/**
+ * wpp_media_geometry() - where the sections lie on it
+ * @media: an open medium with a store.
+ *
+ * Context: any thread.
+ * Return:  never NULL; valid until wpp_media_close().
+ * Source:  FORMAT.md 2.
+ */
 WPP_API const struct wpp_geometry *wpp_media_geometry(const struct wpp_media *media);
 
-/** wpp_media_path() - the file or device, for messages */
+/**
+ * wpp_media_path() - the file or device, for messages
+ * @media: an open medium.
+ *
+ * Context: any thread.
+ * Return:  never NULL; valid until wpp_media_close().
+ * Source:  wpp.conf(5).
+ */
 WPP_API const char *wpp_media_path(const struct wpp_media *media);
 
-/** wpp_media_how() - how the backend reaches the medium, for `wpp doctor`: a static phrase */
+/**
+ * wpp_media_how() - how the backend reaches the medium, for `wpp doctor`
+ * @media: an open medium.
+ *
+ * Context: any thread.
+ * Return:  a phrase, never NULL; valid until wpp_media_close().
+ * Source:  wpp(1), doctor.
+ */
 WPP_API const char *wpp_media_how(const struct wpp_media *media);
 
-/** wpp_media_warning() - what its owner should know before using it: a static text, or NULL */
+/**
+ * wpp_media_warning() - what its owner should know before using it
+ * @media: an open medium.
+ *
+ * Context: any thread.
+ * Return:  a text, valid until wpp_media_close(); NULL: nothing.
+ * Source:  wpp(1), doctor.
+ */
 WPP_API const char *wpp_media_warning(const struct wpp_media *media);
 
-/** wpp_media_diag() - the first damage met while opening, or NULL */
+/**
+ * wpp_media_diag() - the first damage met while opening
+ * @media: an open medium.
+ *
+ * Context: any thread.
+ * Return:  valid until wpp_media_close(); NULL: none.
+ * Source:  DESIGN.md 3.1, invariant I4.
+ */
 WPP_API const struct wpp_diag *wpp_media_diag(const struct wpp_media *media);
 
 /* ---- Kinds of media ----------------------------------------------------------------------- */
@@ -110,8 +184,8 @@ WPP_API const struct wpp_diag *wpp_media_diag(const struct wpp_media *media);
  * @help:    one line.
  * @keys:    of that section; may be NULL.
  * @nr_keys: entries of @keys.
- * @create:  make the file @path of @size bytes, all written; NULL: the medium can't be made.
- *           @size 0: choose. @path is an empty file that the caller made and locked.
+ * @create:  make the file @path of @size bytes, all written; NULL: the medium can't be made. @size
+ *           0: choose. @path is an empty file that the caller made and locked.
  * @open:    open @path; *@out has its ops set and is not probed yet. @flags: WPP_MEDIA_RDONLY.
  * @how:     optional; see wpp_media_how(); after probe().
  * @exclusive: one process at a time, readers too: WPP_MEDIA_RDONLY and _NOLOCK lock as a writer.
@@ -138,10 +212,24 @@ struct wpp_backend_type {
 	bool (*blank)(struct wpp_backend *be, const struct wpp_medium *m);
 };
 
-/** wpp_backend_type_at() - the @index-th kind that this library was built with; NULL at the end */
+/**
+ * wpp_backend_type_at() - the kinds of media that this library was built with
+ * @index: from 0.
+ *
+ * Context: any thread.
+ * Return:  static; NULL at the end.
+ * Source:  DESIGN.md 4; wpp.conf(5).
+ */
 WPP_API const struct wpp_backend_type *wpp_backend_type_at(size_t index);
 
-/** wpp_backend_type_find() - by name; NULL when there is none */
+/**
+ * wpp_backend_type_find() - a kind of media by its name
+ * @name: as in wpp.conf.
+ *
+ * Context: any thread.
+ * Return:  static; NULL when there is none.
+ * Source:  DESIGN.md 4; wpp.conf(5).
+ */
 WPP_API const struct wpp_backend_type *wpp_backend_type_find(const char *name);
 
 WPP_END_DECLS

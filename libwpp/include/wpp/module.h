@@ -30,7 +30,9 @@ WPP_BEGIN_DECLS
 #define WPP_KO_ADDRESS_LEN 64u	/* "0000:00:05.0" */
 #define WPP_KO_NOTES_LEN   960u /* text lines "name: sentence\n", NUL-terminated */
 
-/* What is written to /dev/wpp-trigger, as decimal text (thesis figure 5.1). */
+/**
+ * enum wpp_ko_magic - what is written to /dev/wpp-trigger, as decimal text (thesis figure 5.1)
+ */
 enum wpp_ko_magic {
 	WPP_KO_MAGIC_POWER_LOSS = 10,  /* persist all tracked processes, then kill them */
 	WPP_KO_MAGIC_RESET = 20,       /* forget all tables; tracked processes are walked anew */
@@ -40,9 +42,11 @@ enum wpp_ko_magic {
 	WPP_KO_MAGIC_DEBUG_2 = 60,     /* toggle logging of moves */
 };
 
-/* Which hardware holds the medium. */
+/**
+ * enum wpp_ko_kind - which hardware holds the medium
+ */
 enum wpp_ko_kind {
-	WPP_KO_NONE = 0,
+	WPP_KO_NONE = 0,   /* none is attached */
 	WPP_KO_FPGA = 1,   /* PCI device of docs/FPGA.md; address: "0000:00:05.0" */
 	WPP_KO_NVME = 2,   /* NVMe controller, polled, no block layer; address as above */
 	WPP_KO_MEMORY = 3, /* physical memory that Linux does not use (memmap=, NVDIMM, CXL) */
@@ -52,8 +56,8 @@ enum wpp_ko_kind {
  * struct wpp_ko_attach - take a medium into use
  * @kind:       enum wpp_ko_kind.
  * @timeout_ms: longest wait for the device; 0: 5000 (thesis 5.2.3).
- * @base, @size: bytes; physical range of WPP_KO_MEMORY. Of a PCI device @base is 0, and @size how
- *              much of it is used, 0: all.
+ * @base:       first physical address of WPP_KO_MEMORY; of a PCI device 0.
+ * @size:       bytes of WPP_KO_MEMORY; of a PCI device how much of it is used, 0: all.
  * @nsid:       namespace of an NVMe controller, 0: 1.
  * @address:    PCI address, NUL-terminated.
  */
@@ -67,7 +71,19 @@ struct wpp_ko_attach {
 	char address[WPP_KO_ADDRESS_LEN];
 };
 
-/** struct wpp_ko_medium - the attached medium: as struct wpp_medium, and what it is */
+/**
+ * struct wpp_ko_medium - the attached medium
+ * @size:        as in struct wpp_medium.
+ * @kind:        enum wpp_ko_kind.
+ * @io_align:    as in struct wpp_medium.
+ * @io_max:      as in struct wpp_medium.
+ * @io_best:     as in struct wpp_medium.
+ * @queue_depth: as in struct wpp_medium.
+ * @caps:        enum wpp_cap.
+ * @atomic_len:  as in struct wpp_medium.
+ * @nr_tracked:  processes that are tracked now.
+ * @address:     as in struct wpp_ko_attach.
+ */
 struct wpp_ko_medium {
 	uint64_t size;
 	uint32_t kind;
@@ -103,8 +119,13 @@ struct wpp_ko_track {
 
 /**
  * struct wpp_ko_persist - save one tracked process now
- * @pid, @flags: in.
- * @generation, @nr_pages, @nr_moves, @nr_threads, @bytes: out.
+ * @pid:        in: thread group in the caller's pid namespace.
+ * @flags:      in: WPP_KO_PERSIST_KILL.
+ * @generation: out: its number.
+ * @nr_pages:   out: pages saved.
+ * @nr_moves:   out: transfers that this took.
+ * @nr_threads: out: threads of the process.
+ * @bytes:      out: of these transfers.
  * @park_ns:   out: until all threads stood still.
  * @frozen_ns: out: from the first thread stopped to all running again or killed.
  * @durable_ns: out: from the call to the commit.

@@ -3,10 +3,10 @@
  * sim: a medium in RAM with a volatile cache, for tests of power cuts. Hosted.
  *
  * A write is pending until a FLUSH that covers it is done, or it itself with WPP_IO_FUA. When power
- *fails, each pending write is lost, applied or torn; what the capabilities rule out does not happen
- *(an ORDERED medium loses a suffix only, a write within atomic_len is not torn, a POWERSAFE medium
- *has no garbage). Each of these outcomes is an image with a number, so that a state can be visited
- *again:
+ * fails, each pending write is lost, applied or torn; what the capabilities rule out does not
+ *happen (an ORDERED medium loses a suffix only, a write within atomic_len is not torn, a POWERSAFE
+ *medium has no garbage). Each of these outcomes is an image with a number, so that a state can be
+ *visited again:
  *
  *	wpp_sim_cut_at(be, n);                run the scenario; it dies at media operation n
  *	for (i = 0; i < wpp_sim_images(be); i++)
@@ -52,63 +52,135 @@ struct wpp_sim_cfg {
 
 /**
  * wpp_sim_open() - a medium full of zeros, with power
- * @out: the backend; NULL behind an error. Freed by its ops->close().
+ * @cfg: copied.
+ * @out: the backend, to be probed; NULL behind an error. Freed by its ops->close().
  *
- * Return: 0, WPP_EINVAL, WPP_ENOMEM.
+ * Context: any thread, then the backend's; allocates, as do its moves: running out of memory there
+ *          ends the move with WPP_ENOMEM.
+ * Return:  0; WPP_EINVAL, WPP_ENOMEM.
+ * Source:  DESIGN.md 2, 4.
  */
 WPP_API WPP_MUST_CHECK int wpp_sim_open(const struct wpp_sim_cfg *cfg, struct wpp_backend **out);
 
 /**
  * wpp_sim_load() - power on with other contents, all of it durable
- * @contents: the whole medium, borrowed until the next load or close; NULL: the same as last time,
- *            which is quick, because only what changed since is copied.
+ * @be:       from wpp_sim_open(); no move is in flight.
+ * @contents: in, the whole medium, borrowed until the next load or close; NULL: the same as last
+ *            time, which is quick, because only what changed since is copied.
+ *
+ * Context: the backend's thread; no allocation.
+ * Source:  DESIGN.md 3.1.
  */
 WPP_API void wpp_sim_load(struct wpp_backend *be, const void *contents);
 
-/** wpp_sim_damage() - overwrite durable bytes behind everybody's back; undone by load and boot */
+/**
+ * wpp_sim_damage() - overwrite durable bytes behind everybody's back
+ * @be:    from wpp_sim_open().
+ * @off:   bytes from the start of the medium; what does not fit it is ignored as a whole.
+ * @bytes: in, [@len].
+ * @len:   bytes.
+ *
+ * Undone by wpp_sim_load() and wpp_sim_boot().
+ * Context: the backend's thread; no allocation.
+ * Source:  DESIGN.md 3.1, invariants I4, I6.
+ */
 WPP_API void wpp_sim_damage(struct wpp_backend *be, uint64_t off, const void *bytes, uint64_t len);
 
-/** wpp_sim_contents() - the durable bytes: the whole medium, valid until the next call */
+/**
+ * wpp_sim_contents() - the durable bytes
+ * @be: from wpp_sim_open().
+ *
+ * Context: the backend's thread; no allocation.
+ * Return:  the whole medium; valid until the next call.
+ * Source:  DESIGN.md 3.1.
+ */
 WPP_API const void *wpp_sim_contents(const struct wpp_backend *be);
 
 /**
- * wpp_sim_cut_at() - let power fail at the @n-th media operation from now; 0: never
+ * wpp_sim_cut_at() - let power fail at the n-th media operation from now
+ * @be: from wpp_sim_open().
+ * @n:  from 1; 0: never.
+ *
  * That operation is one of those in flight at the cut; it and all later ones end with WPP_EIO.
  * Writes and flushes count, reads do not.
+ * Context: the backend's thread; no allocation.
+ * Source:  DESIGN.md 3.1, invariants I1-I3.
  */
 WPP_API void wpp_sim_cut_at(struct wpp_backend *be, uint64_t n);
 
-/** wpp_sim_cut() - power fails now, between two operations */
+/**
+ * wpp_sim_cut() - power fails now, between two operations
+ * @be: from wpp_sim_open(); nothing happens when power has failed already.
+ *
+ * Context: the backend's thread.
+ * Source:  DESIGN.md 3.1, invariants I1-I3.
+ */
 WPP_API void wpp_sim_cut(struct wpp_backend *be);
 
-/** wpp_sim_dead() - has power failed? */
+/**
+ * wpp_sim_dead() - has power failed?
+ * @be: from wpp_sim_open().
+ *
+ * Context: the backend's thread; no allocation.
+ * Return:  true until wpp_sim_boot() or wpp_sim_load().
+ * Source:  DESIGN.md 3.1.
+ */
 WPP_API bool wpp_sim_dead(const struct wpp_backend *be);
 
-/** wpp_sim_ops() - media operations since power came on */
+/**
+ * wpp_sim_ops() - how far has the scenario come?
+ * @be: from wpp_sim_open().
+ *
+ * Context: the backend's thread; no allocation.
+ * Return:  media operations since power came on, as wpp_sim_cut_at() counts them.
+ * Source:  DESIGN.md 3.1.
+ */
 WPP_API uint64_t wpp_sim_ops(const struct wpp_backend *be);
 
-/** wpp_sim_in_flight() - moves submitted and not done; 0 when a store has been closed */
+/**
+ * wpp_sim_in_flight() - is a buffer still in use?
+ * @be: from wpp_sim_open().
+ *
+ * Context: the backend's thread; no allocation.
+ * Return:  moves submitted and not done; 0 when a store has been closed.
+ * Source:  DESIGN.md 4.
+ */
 WPP_API uint32_t wpp_sim_in_flight(const struct wpp_backend *be);
 
-/** wpp_sim_pending() - writes that the last cut could lose */
+/**
+ * wpp_sim_pending() - what could the last cut lose?
+ * @be: from wpp_sim_open().
+ *
+ * Context: the backend's thread; no allocation.
+ * Return:  writes that were not durable at the last cut.
+ * Source:  DESIGN.md 3.1.
+ */
 WPP_API uint32_t wpp_sim_pending(const struct wpp_backend *be);
 
 /**
  * wpp_sim_images() - how many images the last cut can leave behind
+ * @be: from wpp_sim_open().
  *
  * All of them while at most 12 writes are pending (WPP_SIM_EXHAUSTIVE); beyond, any number is an
  * image: first none, all, all but one and only one of them, then random choices.
- * Return: images numbered 0 .. result - 1, at least 1; UINT64_MAX: as many as wanted.
+ * Context: the backend's thread; no allocation.
+ * Return:  images numbered 0 .. result - 1, at least 1; UINT64_MAX: as many as wanted.
+ * Source:  DESIGN.md 3.1.
  */
 WPP_API uint64_t wpp_sim_images(const struct wpp_backend *be);
 #define WPP_SIM_EXHAUSTIVE 12u
 
 /**
- * wpp_sim_boot() - power comes back and the medium holds image @img of the last cut
- * May be called again and again; what ran since the last boot is undone first. Another cut
- * takes the place of the last one.
+ * wpp_sim_boot() - power comes back and the medium holds one image of the last cut
+ * @be:  from wpp_sim_open().
+ * @img: number of the image, below wpp_sim_images().
  *
- * Return: 0; WPP_EINVAL: there was no cut yet, or no such image; WPP_EBUSY: moves are in flight.
+ * May be called again and again; what ran since the last boot is undone first. Another cut takes
+ * the place of the last one.
+ * Context: the backend's thread; no allocation.
+ * Return:  0; WPP_EINVAL: there was no cut yet, or no such image; WPP_EBUSY: moves are in flight.
+ *          Behind an error nothing has changed.
+ * Source:  DESIGN.md 3.1.
  */
 WPP_API WPP_MUST_CHECK int wpp_sim_boot(struct wpp_backend *be, uint64_t img);
 
