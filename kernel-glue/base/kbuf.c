@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Record buffers, notes for the user, error codes of the core as errno.
+ */
+#include <linux/errno.h>
+#include <linux/kernel.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "base/wppk.h"
+
+#define BUF_MIN ((size_t)16 << 10)
+#define BUF_MAX ((size_t)1 << 30)
+
+void wppk_buf_free(struct wppk_buf *buf)
+{
+	kvfree(buf->data);
+	memset(buf, 0, sizeof(*buf));
+}
+
+static int buf_grow(struct wppk_buf *buf, size_t need)
+{
+	size_t cap = max(buf->cap, BUF_MIN);
+	u8 *data;
+
+	if (need > BUF_MAX - buf->len)
+		return -EOVERFLOW;
+	while (cap < buf->len + need)
+		cap *= 2;
+	if (cap == buf->cap)
+		return 0;
+	data = kvmalloc(cap, GFP_KERNEL_ACCOUNT);
+	if (!data)
+		return -ENOMEM;
+	if (buf->len)
+		memcpy(data, buf->data, buf->len);
+	kvfree(buf->data);
+	buf->data = data;
+	buf->cap = cap;
+	return 0;
+}
+
+void wppk_buf_rec(struct wppk_buf *buf, u16 type, u32 task, u64 id, const void *fields,
+		  u32 nr_fields, const void *tail, u32 tail_len)
+{
+	struct wpp_rec rec = {
+		.type = type,
+		.task = task,
+		.id = id,
+		.nr_fields = nr_fields,
+		.tail = tail,
+		.tail_len = tail_len,
+	};
+	s64 len;
+
+	if (buf->err)
+		return;
+	buf->err = buf_grow(buf, wpp_rec_size(nr_fields, tail_len));
+	if (buf->err)
+		return;
+	len = wpp_rec_put(buf->data + buf->len, buf->cap - buf->len, &rec, fields);
+	if (len < 0)
+		buf->err = wppk_errno((int)len);
+	else
+		buf->len += len;
+}
+
+/* Whole lines only: what does not fit is left out. */
+__printf(3, 0) static void note(struct wppk_notes *notes, const char *name, const char *fmt,
+				va_list args)
+{
+	const size_t size = sizeof(notes->text);
+	size_t len = notes->len;
+
+	len += snprintf(notes->text + len, size - len, "%s: ", name);
+	if (len < size)
+		len += vsnprintf(notes->text + len, size - len, fmt, args);
+	if (len < size - 1) {
+		notes->text[len] = '\n';
+		notes->len = len + 1;
+	}
+	notes->text[notes->len] = '\0';
+}
+
+void wppk_note(struct wppk_notes *notes, const char *name, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	note(notes, name, fmt, args);
+	va_end(args);
+}
+
+void wppk_refuse(struct wppk_notes *notes, const char *name, const char *fmt, ...)
+{
+	va_list args;
+
+	notes->refused = true;
+	va_start(args, fmt);
+	note(notes, name, fmt, args);
+	va_end(args);
+}
+
+int wppk_errno(int wpp_err)
+{
+	switch (wpp_err) {
+	case WPP_ECORRUPT:
+		return -EUCLEAN;
+	case WPP_EFORMAT:
+		return -EMEDIUMTYPE;
+	case WPP_EPOISON:
+		return -EIO;
+	case WPP_EREFUSED:
+		return -EREMOTEIO;
+	case WPP_EWINDOW:
+		return -ETIME;
+	default:
+		return wpp_err < -MAX_ERRNO ? -EIO : wpp_err;
+	}
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * File locks: flock (of a description), POSIX (of a process) and OFD locks.
+ */
+#include <linux/fs.h>
+#include <linux/slab.h>
+
+#include "files/kfiles.h"
+
+enum lock_kind { LOCK_KIND_FLOCK = 1, LOCK_KIND_POSIX = 2, LOCK_KIND_OFD = 3 };
+
+struct locks {
+	struct wpp_rec_lock *v;
+	u32 nr, cap;
+};
+
+static void add_lock(struct locks *l, const struct file_lock *lock, struct file *file)
+{
+	unsigned int flags = wppk_lock_flags(lock);
+	struct wpp_rec_lock rec = {
+		.type = wppk_lock_type(lock),
+		.start = lock->fl_start,
+		.len = lock->fl_end == OFFSET_MAX ? 0 : lock->fl_end - lock->fl_start + 1,
+	};
+
+	if (wppk_lock_file(lock) != file)
+		return;
+	if (flags & FL_FLOCK)
+		rec.kind = LOCK_KIND_FLOCK;
+	else if (flags & FL_OFDLCK)
+		rec.kind = LOCK_KIND_OFD;
+	else if (flags & FL_POSIX && wppk_lock_owner(lock) == current->files)
+		rec.kind = LOCK_KIND_POSIX;
+	else
+		return;
+	if (l->nr < l->cap)
+		l->v[l->nr] = rec;
+	l->nr++;
+}
+
+/* How many there are; as many as fit are copied. */
+static u32 copy_locks(struct locks *l, struct file *file)
+{
+	struct file_lock_context *ctx = wppk_lock_context(file_inode(file));
+	struct file_lock *lock;
+
+	l->nr = 0;
+	if (!ctx)
+		return 0;
+	spin_lock(&ctx->flc_lock);
+	wppk_for_each_lock(lock, &ctx->flc_flock) add_lock(l, lock, file);
+	wppk_for_each_lock(lock, &ctx->flc_posix) add_lock(l, lock, file);
+	spin_unlock(&ctx->flc_lock);
+	return l->nr;
+}
+
+int wppk_locks_collect(struct wppk_capture *c, const struct wppk_file *f)
+{
+	struct locks l = { 0 };
+	u32 i;
+
+	while (copy_locks(&l, f->file) > l.cap) {
+		kvfree(l.v);
+		l.cap = l.nr;
+		l.v = kvcalloc(l.cap, sizeof(*l.v), GFP_KERNEL_ACCOUNT);
+		if (!l.v)
+			return -ENOMEM;
+	}
+	for (i = 0; i < l.nr; i++) {
+		l.v[i].fd = f->num;
+		WPPK_REC(wppk_pcb(c), LOCK, 0, f->id, &l.v[i], NULL, 0);
+	}
+	kvfree(l.v);
+	return 0;
+}
+
+void wppk_locks_check(struct wppk_capture *c, struct wppk_file *f)
+{
+	struct file_lock_context *ctx = wppk_lock_context(file_inode(f->file));
+#if WPPK_SINCE(6, 9)
+	struct file_lease *lock;
+#else
+	struct file_lock *lock;
+#endif
+	bool found = false;
+
+	if (!ctx)
+		return;
+	spin_lock(&ctx->flc_lock);
+	wppk_for_each_lock(lock, &ctx->flc_lease) found |= wppk_lock_file(lock) == f->file;
+	spin_unlock(&ctx->flc_lock);
+	if (found)
+		wppk_file_drop(c, f, "lease", "holds a lease on %s", f->link);
+}

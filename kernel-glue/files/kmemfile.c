@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Files whose bytes have to be in the image: memfd, tmpfs, and those that have
+ * no name any more.
+ */
+#include <linux/fs.h>
+#include <linux/magic.h>
+
+#include "files/kfiles.h"
+
+#ifndef PID_FS_MAGIC
+#define PID_FS_MAGIC 0x50494446
+#endif
+#define MQUEUE_MAGIC 0x19800202
+#define DELETED	     " (deleted)"
+
+/* Filesystems whose nameless files are no memory. */
+static bool is_special(unsigned long magic)
+{
+	return magic == NSFS_MAGIC || magic == PID_FS_MAGIC || magic == BPF_FS_MAGIC ||
+	       magic == PROC_SUPER_MAGIC || magic == SYSFS_MAGIC || magic == MQUEUE_MAGIC ||
+	       magic == SECRETMEM_MAGIC;
+}
+
+static bool match_memobj(struct wppk_capture *c, const struct wppk_file *f)
+{
+	unsigned long magic = wppk_file_fs(f);
+
+	if (!S_ISREG(f->st.mode) || f->link[0] != '/')
+		return false;
+	if (magic == TMPFS_MAGIC || magic == HUGETLBFS_MAGIC)
+		return true;
+	return !is_special(magic) && !wppk_file_named(f);
+}
+
+static int check_memobj(struct wppk_capture *c, struct wppk_file *f)
+{
+	if (wppk_file_fs(f) == HUGETLBFS_MAGIC)
+		wppk_file_drop(c, f, "hugetlb", "(%s) is of huge pages", f->link);
+	else if (f->st.nlink && !wppk_file_named(f))
+		wppk_file_drop(c, f, "unlinked-name", "(%s): its file has another name", f->link);
+	return 0;
+}
+
+static u32 memobj_kind(const struct wppk_file *f)
+{
+	if (!strncmp(f->link, "/memfd:", 7))
+		return WPP_MEMOBJ_MEMFD;
+	return wppk_file_fs(f) == TMPFS_MAGIC ? WPP_MEMOBJ_SHMFS : WPP_MEMOBJ_DELETED;
+}
+
+static int collect_memobj(struct wppk_capture *c, struct wppk_file *f, struct wpp_rec_ofd *rec)
+{
+	size_t len = strlen(f->link);
+	struct wppk_memobj *o;
+
+	if (!f->st.nlink && wppk_is_deleted_name(f->link))
+		len -= strlen(DELETED);
+	o = wppk_memobj_get(c, memobj_kind(f), f->file, f->link, len);
+	if (IS_ERR(o))
+		return PTR_ERR(o);
+	rec->object = o->id;
+	return 0;
+}
+
+const struct wppk_file_kind wppk_file_memobj = {
+	.kind = WPP_OFD_MEMOBJ,
+	.match = match_memobj,
+	.check = check_memobj,
+	.collect = collect_memobj,
+};

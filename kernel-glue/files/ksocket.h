@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Sockets: what their families share.
+ */
+#ifndef WPPK_SOCKET_H
+#define WPPK_SOCKET_H
+
+#include <linux/net.h>
+#include <linux/socket.h>
+#include <net/sock.h>
+
+#include "files/kfiles.h"
+
+/* wpp_rec_socket.state */
+enum socket_state {
+	SOCKET_PLAIN = 1, /* perhaps bound, perhaps connected without a handshake */
+	SOCKET_LISTEN = 2,
+	SOCKET_RESET = 3, /* was connected to somebody outside: reset, error not seen yet */
+	SOCKET_DEAD = 4,  /* the connection was over already */
+	SOCKET_PAIR = 5,  /* its peer is rec.peer of the same process; 0: closed */
+};
+
+/* What a check finds out; state of the file. */
+struct wppk_sock {
+	struct socket *sock;
+	struct wpp_rec_socket rec;
+	struct sockaddr_storage local, peer;
+	char dir[PATH_MAX]; /* where a relative path counts from; "" */
+};
+
+/* Names a socket for people: replaces f->link. */
+__printf(2, 3) int wppk_socket_describe(struct wppk_file *f, const char *fmt, ...);
+
+int wppk_inet_check(struct wppk_capture *c, struct wppk_file *f, struct wppk_sock *s);
+int wppk_unix_check(struct wppk_capture *c, struct wppk_file *f, struct wppk_sock *s);
+/* By the leader: records of what is queued. */
+int wppk_unix_collect(struct wppk_capture *c, struct wppk_file *f, struct wppk_sock *s);
+/* By the leader: records of options that differ from those of a new socket. */
+int wppk_sockopts_collect(struct wppk_capture *c, const struct wppk_file *f,
+			  const struct wppk_sock *s);
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The machine that the process ran on.
+ */
+#include <linux/ctype.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/kernel.h>
+#include <linux/nsproxy.h>
+#include <linux/sched/task.h>
+#include <linux/time_namespace.h>
+#include <linux/timekeeping.h>
+#include <linux/utsname.h>
+
+#include "park/kcapture.h"
+
+/* Text "01234567-89ab-..."; zeros when it can't be read. */
+static void read_boot_id(u64 *hi, u64 *lo)
+{
+	struct file *file = filp_open("/proc/sys/kernel/random/boot_id", O_RDONLY, 0);
+	u64 half[2] = { 0 };
+	char text[40] = "";
+	unsigned int i, n;
+
+	if (IS_ERR(file))
+		return;
+	if (kernel_read(file, text, sizeof(text) - 1, &(loff_t){ 0 }) < 0)
+		text[0] = '\0';
+	fput(file);
+	for (i = n = 0; text[i] && n < 32; i++) {
+		if (isxdigit(text[i])) {
+			half[n / 16] = half[n / 16] << 4 | hex_to_bin(text[i]);
+			n++;
+		}
+	}
+	*hi = half[0];
+	*lo = half[1];
+}
+
+/* The clocks as the process sees them: it may live in a time namespace. */
+static void read_clocks(struct task_struct *leader, struct wpp_rec_machine *rec)
+{
+	struct timens_offsets shift = { 0 };
+
+	task_lock(leader);
+	if (leader->nsproxy)
+		shift = leader->nsproxy->time_ns->offsets;
+	task_unlock(leader);
+	rec->realtime_ns = ktime_get_real_ns();
+	rec->monotonic_ns = ktime_get_ns() + timespec64_to_ns(&shift.monotonic);
+	rec->boottime_ns = ktime_get_boottime_ns() + timespec64_to_ns(&shift.boottime);
+}
+
+static int machine_collect(struct wppk_capture *c)
+{
+	const struct wppk_thread *t = wppk_leader(c->group);
+	struct wpp_rec_machine rec = {
+		.arch = WPP_ARCH_X86_64,
+		.page_size = PAGE_SIZE,
+		.xcr0 = wppk_xcr0(t),
+		.xsave_len = t->xsave_len,
+	};
+	const char *release = init_uts_ns.name.release;
+
+	read_clocks(c->leader, &rec);
+	read_boot_id(&rec.boot_id_hi, &rec.boot_id_lo);
+	WPPK_REC(wppk_pcb(c), MACHINE, 0, 0, &rec, release, strlen(release));
+	return 0;
+}
+
+const struct wppk_class wppk_class_machine = { .collect = machine_collect };

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Signals: what is done with each, and those that wait, in their order, with
+ * what was sent along. Masks and alternate stacks are the threads'.
+ */
+#include <linux/sched/signal.h>
+#include <linux/signal.h>
+#include <linux/slab.h>
+
+#include "park/kcapture.h"
+
+#define SIGINFO_LEN 128
+
+static_assert(sizeof(siginfo_t) == SIGINFO_LEN);
+
+struct wppk_signals {
+	struct k_sigaction action[_NSIG];
+	struct wppk_pending shared;
+};
+
+/* ---- What waits ---- */
+
+static u32 count(const struct sigpending *from)
+{
+	const struct sigqueue *q;
+	u32 nr = hweight64(from->signal.sig[0]); /* those without an entry in the queue */
+
+	list_for_each_entry(q, &from->list, list) nr++;
+	return nr;
+}
+
+static void copy_queue(struct wppk_pending *to, const struct sigpending *from)
+{
+	const struct sigqueue *q;
+	u64 bare = from->signal.sig[0];
+	int signo;
+
+	list_for_each_entry(q, &from->list, list)
+	{
+		copy_siginfo_to_external(&to->info[to->nr++], &q->info);
+		bare &= ~(u64)sigmask(q->info.si_signo);
+	}
+	/* The kernel was short of memory for these. */
+	for (signo = 1; signo <= _NSIG; signo++) {
+		if (bare & sigmask(signo)) {
+			memset(&to->info[to->nr], 0, SIGINFO_LEN);
+			to->info[to->nr++].si_signo = signo;
+		}
+	}
+}
+
+/* Room for @nr. */
+static int reserve(struct wppk_pending *p, u32 nr)
+{
+	kvfree(p->info);
+	p->cap = 0;
+	p->info = kvmalloc_array(nr, sizeof(*p->info), GFP_KERNEL);
+	if (!p->info)
+		return -ENOMEM;
+	p->cap = nr;
+	return 0;
+}
+
+int wppk_pending_copy(struct wppk_pending *to, const struct sigpending *from)
+{
+	spinlock_t *lock = &wppk_own_sighand()->siglock;
+	int err;
+	u32 nr;
+
+	for (;;) {
+		spin_lock_irq(lock);
+		nr = count(from);
+		if (nr <= to->cap) {
+			to->nr = 0;
+			copy_queue(to, from);
+		}
+		spin_unlock_irq(lock);
+		if (nr <= to->cap)
+			return 0;
+		err = reserve(to, nr);
+		if (err)
+			return err;
+	}
+}
+
+/* ---- The class ---- */
+
+static int signals_inside(struct wppk_capture *c)
+{
+	struct wppk_signals *s = kzalloc(sizeof(*s), GFP_KERNEL);
+	struct sighand_struct *sighand = wppk_own_sighand();
+
+	if (!s)
+		return -ENOMEM;
+	c->signals = s;
+	spin_lock_irq(&sighand->siglock);
+	memcpy(s->action, sighand->action, sizeof(s->action));
+	spin_unlock_irq(&sighand->siglock);
+	return wppk_pending_copy(&s->shared, &current->signal->shared_pending);
+}
+
+static void record_actions(struct wppk_capture *c)
+{
+	int i;
+
+	for (i = 0; i < _NSIG; i++) {
+		const struct sigaction *sa = &c->signals->action[i].sa;
+		struct wpp_rec_sigaction rec = {
+			.handler = (uintptr_t)sa->sa_handler,
+			.flags = sa->sa_flags & UAPI_SA_FLAGS,
+			.restorer = (uintptr_t)sa->sa_restorer,
+			.mask = sa->sa_mask.sig[0],
+		};
+
+		if (sa->sa_handler != SIG_DFL)
+			WPPK_REC(wppk_pcb(c), SIGACTION, c->pid, i + 1, &rec, NULL, 0);
+	}
+}
+
+static void record_pending(struct wppk_capture *c, pid_t task, bool shared,
+			   const struct wppk_pending *p)
+{
+	u32 i;
+
+	for (i = 0; i < p->nr; i++) {
+		struct wpp_rec_sigpending rec = { shared, p->info[i].si_signo, i };
+
+		/* SIGSTOP is told by struct wpp_rec_process. */
+		if (rec.signo != SIGKILL && rec.signo != SIGSTOP)
+			WPPK_REC(wppk_pcb(c), SIGPENDING, task, i, &rec, &p->info[i], SIGINFO_LEN);
+	}
+}
+
+static int signals_collect(struct wppk_capture *c)
+{
+	const struct wppk_thread *t;
+
+	record_pending(c, c->pid, true, &c->signals->shared);
+	wppk_for_each(t, c->group)
+	{
+		if (t->tid == c->pid)
+			record_actions(c);
+		record_pending(c, t->tid, false, &t->pending);
+	}
+	return 0;
+}
+
+static bool has_stop(const struct wppk_pending *p)
+{
+	u32 i;
+
+	for (i = 0; i < p->nr; i++) {
+		if (p->info[i].si_signo == SIGSTOP)
+			return true;
+	}
+	return false;
+}
+
+bool wppk_stop_is_pending(const struct wppk_capture *c)
+{
+	return has_stop(&c->signals->shared) || has_stop(&wppk_leader(c->group)->pending);
+}
+
+static void signals_done(struct wppk_capture *c)
+{
+	if (c->signals)
+		kvfree(c->signals->shared.info);
+	kfree(c->signals);
+}
+
+const struct wppk_class wppk_class_signals = {
+	.inside = signals_inside,
+	.collect = signals_collect,
+	.done = signals_done,
+};
