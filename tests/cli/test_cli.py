@@ -48,6 +48,7 @@ class Command(unittest.TestCase):
     def test_wrong_usage_names_the_mistake(self):
         for args, text in ((("fly",), "fly"), (("persist",), "persist PID|NAME"),
                            (("persist", "x", "--then=dance"), "allowed: kill, continue"),
+                           (("persist", "x", "--full"), "--full"),
                            (("recreate", "x", "--files=maybe"), "allowed: strict, warn"),
                            (("recreate", "x", "--generation=-1"), "-1"), (("run",), "which program"),
                            (("run", "--name", "../x", "--", "true"), "../x"), (("export", "x"), "--core"),
@@ -153,8 +154,8 @@ class Command(unittest.TestCase):
     @unittest.skipUnless(can_recreate(), "a pid can't be chosen")
     def test_damage_is_found_named_and_the_older_generation_offered(self):
         pid, _ = self.counter()
-        self.wpp.call("persist", "counter", "--full")
-        self.wpp.persist_kill("counter", pid, "--full")
+        self.wpp.call("persist", "counter")
+        self.wpp.persist_kill("counter", pid)
         medium = self.wpp.dir / "medium.wpp"
         good = medium.read_bytes()
         pages = [m.start() for m in re.finditer(re.escape(b"wpp-mark" * 512), good)]

@@ -110,16 +110,13 @@ static int parse_persist(int argc, char **argv, struct persist_request *req, cha
 		{ "then", required_argument, NULL, 't' },
 		{ "name", required_argument, NULL, 'n' },
 		{ "allow-lossy", required_argument, NULL, 'a' },
-		{ "full", no_argument, NULL, 'f' },
 		{ "no-sync", no_argument, NULL, 's' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int opt;
 
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (opt == 'f')
-			req->flags |= WPP_PERSIST_FULL;
-		else if (opt == 's')
+		if (opt == 's')
 			req->flags |= WPP_PERSIST_NO_SYNC;
 		else if (opt == 'a' && !name_list_add(lossy, optarg))
 			return fail(WPP_ENOMEM, "persist");

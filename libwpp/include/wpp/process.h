@@ -56,7 +56,6 @@ struct wpp_report {
 /* ---- Persist ------------------------------------------------------------------------------ */
 
 #define WPP_PERSIST_KILL    (1u << 0) /* kill the process once it is durable (thesis 5.1.2) */
-#define WPP_PERSIST_FULL    (1u << 1) /* write all pages, share none with the older generation */
 #define WPP_PERSIST_NO_SYNC (1u << 2) /* don't make the process' dirty file data durable */
 
 /**
