@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 # outside.sh HOW PREFIX: build and run outside/ against the tree installed in PREFIX.
 # pkgconfig-examples: build each example with the command that stands in it.
-# HOW: pkgconfig-shared pkgconfig-static pkgconfig-examples cmake-shared cmake-static.
+# pkgconfig-readme: build and run the C block of README.md with outside/readme_main.c as its user.
+# HOW: pkgconfig-shared pkgconfig-static pkgconfig-examples pkgconfig-readme cmake-shared cmake-static.
 set -euo pipefail
 how=$1 prefix=$2
 here=$(dirname "$(realpath "$0")")/outside
@@ -43,6 +44,19 @@ examples()
 	[ $nr -ge 3 ] || { echo "only $nr examples tell how they are built"; exit 1; }
 }
 
+readme()
+{
+	local flags
+	sed -n '/^```c$/,/^```$/{/^```/d;p}' "$here/../../../README.md" >"$work/readme.c"
+	grep -q wpp_process_persist "$work/readme.c" || { echo "README.md has no C block"; exit 1; }
+	flags=$(PKG_CONFIG_PATH=$libdir/pkgconfig pkg-config --cflags --libs wpp)
+	# shellcheck disable=SC2086 # flags are words
+	${CC:-cc} -std=c11 -Wall -Wextra -Werror "${cflags[@]}" -o "$work/readme" "$work/readme.c" \
+		"$here/readme_main.c" $flags
+	printf '[wpp]\npath = %s/medium\nsize = 32M\n' "$work" >"$work/wpp.conf"
+	LD_LIBRARY_PATH=$libdir WPP_CONF=$work/wpp.conf "$work/readme" </dev/null
+}
+
 # Does the program need libwpp.so at run time?
 needs_shared()
 {
@@ -53,6 +67,7 @@ case $how in
 pkgconfig-shared) pkgconfig ;;
 pkgconfig-static) pkgconfig --static ;;
 pkgconfig-examples) examples ;;
+pkgconfig-readme) readme ;;
 cmake-shared) with_cmake wpp::wpp ;;
 cmake-static) with_cmake wpp::wpp_static ;;
 *) echo "unknown way $how" >&2; exit 2 ;;
