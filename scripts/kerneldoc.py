@@ -122,7 +122,7 @@ def parse_struct(item, body):
 
 def parse_enum(item, body):
     item.code = body.strip('\n')
-    for match in re.finditer(r'(WPP\w+)(?:\s*=[^,/]*)?,?[ \t]*(?:\n?[ \t]*/\*(.*?)\*/)?', body, re.S):
+    for match in re.finditer(r'(WPP\w+)(?:\s*=[^,/]*)?,?[ \t]*(?:/\*(.*?)\*/)?', body, re.S):
         item.params.append(match[1])
         if match[2]:
             item.notes[match[1]] = squeeze(re.sub(r'\n\s*\*', ' ', match[2]))

@@ -6,12 +6,15 @@
 
 WPP_BEGIN_DECLS
 
-/*
- * Every function that can fail returns 0 or one of these. errno values where
- * one fits; our own below -4095, so that they are never an errno.
+/**
+ * enum wpp_err - what functions return
+ *
+ * Every function that can fail returns 0 or one of these. errno values where one fits; our own
+ * below -4095, so that they are never an errno. Hosted functions return other negative errno
+ * values, too, where their comment says so.
  */
 enum wpp_err {
-	WPP_OK = 0,
+	WPP_OK = 0,	      /* done */
 	WPP_EPERM = -1,	      /* a capability is missing; the note names it */
 	WPP_ENOENT = -2,      /* no such image, generation, page or process */
 	WPP_EIO = -5,	      /* the medium failed */
@@ -33,8 +36,9 @@ enum wpp_err {
  * wpp_strerror() - one short English sentence for an error code
  * @err: a value of enum wpp_err or any negative errno value.
  *
- * Context: any; the string is static.
- * Return:  never NULL.
+ * Context: any; no state.
+ * Return:  static, never NULL.
+ * Source:  DESIGN.md 3.
  */
 WPP_API const char *wpp_strerror(int err);
 
@@ -43,8 +47,8 @@ WPP_API const char *wpp_strerror(int err);
  * @off:      bytes from the start of the medium.
  * @expected: checksum or value that should be there.
  * @found:    what is there.
- * @space:    page space concerned (store.h), or UINT32_MAX.
  * @page:     page index in @space (va >> 12 for an address space), or UINT64_MAX.
+ * @space:    page space concerned (store.h), or UINT32_MAX.
  * @what:     static string: "label", "commit record", "page table", "page", "stream", ...
  */
 struct wpp_diag {

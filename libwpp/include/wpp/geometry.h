@@ -7,14 +7,16 @@
 
 WPP_BEGIN_DECLS
 
-/* The five sections of the thesis' figure 5.6. What lies in each: FORMAT.md 2. */
+/**
+ * enum wpp_section - the five sections of the thesis' figure 5.6
+ */
 enum wpp_section {
 	WPP_SEC_METADATA = 0, /* PCB records */
 	WPP_SEC_REGIONS = 1,  /* region records */
 	WPP_SEC_INTERNAL = 2, /* label and commit records */
 	WPP_SEC_MAPPINGS = 3, /* page tables: (space, page) -> place, checksum */
 	WPP_SEC_PAGES = 4,    /* page contents */
-	WPP_SEC_COUNT = 5,
+	WPP_SEC_COUNT = 5,    /* how many there are */
 };
 
 /**
@@ -32,7 +34,9 @@ struct wpp_geometry {
  * @geo:         out.
  * @medium_size: bytes; the page section is cut to what the medium has (up to 32 GiB).
  *
- * Return: 0; WPP_ENOSPC when the medium ends before the page section begins.
+ * Context: any; no state.
+ * Return:  0; WPP_ENOSPC when the medium ends before the page section begins: @geo is untouched.
+ * Source:  FORMAT.md 2; DESIGN.md 3.5; thesis figure 5.6.
  */
 WPP_API WPP_MUST_CHECK int wpp_geometry_thesis(struct wpp_geometry *geo, uint64_t medium_size);
 
@@ -41,13 +45,21 @@ WPP_API WPP_MUST_CHECK int wpp_geometry_thesis(struct wpp_geometry *geo, uint64_
  * @geo:         out; INTERNAL comes first, at offset 0.
  * @medium_size: bytes, at least 1 MiB.
  *
- * Return: 0; WPP_ENOSPC when the medium is too small.
+ * Context: any; no state.
+ * Return:  0; WPP_ENOSPC when the medium is too small: @geo is untouched.
+ * Source:  FORMAT.md 2; DESIGN.md 3.5.
  */
 WPP_API WPP_MUST_CHECK int wpp_geometry_fit(struct wpp_geometry *geo, uint64_t medium_size);
 
 /**
  * wpp_geometry_check() - is this map sound and inside the medium?
- * Return: 0; WPP_EINVAL (alignment, overlap, an empty section) or WPP_ERANGE.
+ * @geo:         the map.
+ * @medium_size: bytes.
+ *
+ * Context: any; no state.
+ * Return:  0; WPP_EINVAL: alignment, overlap, an empty section, INTERNAL below 6 blocks;
+ *          WPP_ERANGE: a section leaves the medium or the 16 TiB that places can name.
+ * Source:  FORMAT.md 1.1, 2.
  */
 WPP_API WPP_MUST_CHECK int wpp_geometry_check(const struct wpp_geometry *geo, uint64_t medium_size);
 

@@ -145,70 +145,88 @@ WPP_REC_TYPES(X)
 
 #define WPP_ARCH_X86_64 1
 
-/* wpp_rec_region.kind */
+/**
+ * enum wpp_region_kind - wpp_rec_region.kind: what is mapped
+ */
 enum wpp_region_kind {
-	WPP_REGION_ANON = 1,   /* private anonymous, brk and stack included (aux: which) */
-	WPP_REGION_FILE = 2,   /* private file mapping: pages are what differs from the file */
-	WPP_REGION_SHFILE = 3, /* shared file mapping: the file holds the bytes */
-	WPP_REGION_MEMOBJ =
-		4, /* mapping of a memory object (shared, or private with its own pages) */
+	WPP_REGION_ANON = 1,	/* private anonymous, brk and stack included (aux: which) */
+	WPP_REGION_FILE = 2,	/* private file mapping: pages are what differs from the file */
+	WPP_REGION_SHFILE = 3,	/* shared file mapping: the file holds the bytes */
+	WPP_REGION_MEMOBJ = 4,	/* memory object, shared or private with pages of its own */
 	WPP_REGION_SPECIAL = 5, /* vdso, vvar: of the kernel */
 };
 
-/* wpp_rec_region.advice: what madvise(), mlock() and mseal() have set */
+/**
+ * enum wpp_region_advice - wpp_rec_region.advice: what madvise(), mlock() and mseal() have set
+ */
 enum wpp_region_advice {
-	WPP_ADVICE_DONTFORK = 1u << 0,
-	WPP_ADVICE_WIPEONFORK = 1u << 1,
-	WPP_ADVICE_DONTDUMP = 1u << 2,
-	WPP_ADVICE_MERGEABLE = 1u << 3,
-	WPP_ADVICE_HUGEPAGE = 1u << 4,
-	WPP_ADVICE_NOHUGEPAGE = 1u << 5,
-	WPP_ADVICE_SEQUENTIAL = 1u << 6,
-	WPP_ADVICE_RANDOM = 1u << 7,
-	WPP_ADVICE_LOCKED = 1u << 8,
-	WPP_ADVICE_LOCKONFAULT = 1u << 9,
-	WPP_ADVICE_SEALED = 1u << 10,
-	WPP_ADVICE_MAYWRITE = 1u << 11, /* mprotect() may make it writable */
-};
-
-/* wpp_rec_region.aux of WPP_REGION_ANON */
-enum wpp_region_use {
-	WPP_USE_NONE = 0,
-	WPP_USE_HEAP = 1,
-	WPP_USE_STACK = 2,
-};
-
-/* wpp_rec_memobj.kind */
-enum wpp_memobj_kind {
-	WPP_MEMOBJ_MEMFD = 1,
-	WPP_MEMOBJ_SHANON = 2,	/* shared anonymous memory */
-	WPP_MEMOBJ_SHMFS = 3,	/* a file on tmpfs (POSIX shm), linked or deleted */
-	WPP_MEMOBJ_DELETED = 4, /* a deleted file of a disk filesystem */
-	WPP_MEMOBJ_SYSV = 5,
-};
-
-/* wpp_rec_ofd.kind */
-enum wpp_ofd_kind {
-	WPP_OFD_REG = 1,
-	WPP_OFD_DIR = 2,
-	WPP_OFD_CHR = 3,
-	WPP_OFD_TTY = 4,
-	WPP_OFD_PIPE = 5,
-	WPP_OFD_FIFO = 6,
-	WPP_OFD_SOCKET = 7,
-	WPP_OFD_EVENTFD = 8,
-	WPP_OFD_TIMERFD = 9,
-	WPP_OFD_SIGNALFD = 10,
-	WPP_OFD_EPOLL = 11,
-	WPP_OFD_INOTIFY = 12,
-	WPP_OFD_MEMOBJ = 13, /* memfd, tmpfs or deleted file whose bytes are in the image */
-	WPP_OFD_PATH = 14,   /* O_PATH */
-	WPP_OFD_PIDFD = 15,
-	WPP_OFD_STDIO = 16, /* standard stream of the starter: given anew at recreation */
+	WPP_ADVICE_DONTFORK = 1u << 0,	  /* MADV_DONTFORK */
+	WPP_ADVICE_WIPEONFORK = 1u << 1,  /* MADV_WIPEONFORK */
+	WPP_ADVICE_DONTDUMP = 1u << 2,	  /* MADV_DONTDUMP */
+	WPP_ADVICE_MERGEABLE = 1u << 3,	  /* MADV_MERGEABLE */
+	WPP_ADVICE_HUGEPAGE = 1u << 4,	  /* MADV_HUGEPAGE */
+	WPP_ADVICE_NOHUGEPAGE = 1u << 5,  /* MADV_NOHUGEPAGE */
+	WPP_ADVICE_SEQUENTIAL = 1u << 6,  /* MADV_SEQUENTIAL */
+	WPP_ADVICE_RANDOM = 1u << 7,	  /* MADV_RANDOM */
+	WPP_ADVICE_LOCKED = 1u << 8,	  /* mlock() */
+	WPP_ADVICE_LOCKONFAULT = 1u << 9, /* mlock2() with MLOCK_ONFAULT */
+	WPP_ADVICE_SEALED = 1u << 10,	  /* mseal() */
+	WPP_ADVICE_MAYWRITE = 1u << 11,	  /* mprotect() may make it writable */
 };
 
 /**
- * struct wpp_rec - one record, decoded; pointers lead into the stream
+ * enum wpp_region_use - wpp_rec_region.aux of WPP_REGION_ANON: what the kernel calls it
+ */
+enum wpp_region_use {
+	WPP_USE_NONE = 0,  /* nothing */
+	WPP_USE_HEAP = 1,  /* [heap], what brk() moves */
+	WPP_USE_STACK = 2, /* [stack] of the first thread */
+};
+
+/**
+ * enum wpp_memobj_kind - wpp_rec_memobj.kind: what shared memory is
+ */
+enum wpp_memobj_kind {
+	WPP_MEMOBJ_MEMFD = 1,	/* memfd_create() */
+	WPP_MEMOBJ_SHANON = 2,	/* shared anonymous memory */
+	WPP_MEMOBJ_SHMFS = 3,	/* a file on tmpfs (POSIX shm), linked or deleted */
+	WPP_MEMOBJ_DELETED = 4, /* a deleted file of a disk filesystem */
+	WPP_MEMOBJ_SYSV = 5,	/* shmget() */
+};
+
+/**
+ * enum wpp_ofd_kind - wpp_rec_ofd.kind: what a descriptor leads to
+ */
+enum wpp_ofd_kind {
+	WPP_OFD_REG = 1,       /* regular file */
+	WPP_OFD_DIR = 2,       /* directory */
+	WPP_OFD_CHR = 3,       /* character device */
+	WPP_OFD_TTY = 4,       /* terminal */
+	WPP_OFD_PIPE = 5,      /* pipe */
+	WPP_OFD_FIFO = 6,      /* named pipe */
+	WPP_OFD_SOCKET = 7,    /* socket */
+	WPP_OFD_EVENTFD = 8,   /* eventfd() */
+	WPP_OFD_TIMERFD = 9,   /* timerfd_create() */
+	WPP_OFD_SIGNALFD = 10, /* signalfd() */
+	WPP_OFD_EPOLL = 11,    /* epoll_create() */
+	WPP_OFD_INOTIFY = 12,  /* inotify_init() */
+	WPP_OFD_MEMOBJ = 13,   /* memfd, tmpfs or deleted file whose bytes are in the image */
+	WPP_OFD_PATH = 14,     /* O_PATH */
+	WPP_OFD_PIDFD = 15,    /* pidfd_open(), of the process itself */
+	WPP_OFD_STDIO = 16,    /* standard stream of the starter: given anew at recreation */
+};
+
+/**
+ * struct wpp_rec - one record, decoded
+ * @type:      enum wpp_rec_code, or one of a later version.
+ * @version:   of the type's meaning.
+ * @nr_fields: fields that the record has, each 8 bytes.
+ * @flags:     WPP_REC_MUST.
+ * @task:      process or thread that it is about; 0: shared.
+ * @tail_len:  bytes of @tail.
+ * @id:        what the type says.
+ * @fields:    leads into the stream; read by wpp_rec_get().
+ * @tail:      leads into the stream.
  */
 struct wpp_rec {
 	uint16_t type;
@@ -226,43 +244,75 @@ struct wpp_rec {
  * wpp_rec_size() - bytes a record takes in a stream
  * @nr_fields: 0 .. WPP_REC_FIELDS_MAX.
  * @tail_len:  bytes, 0 .. WPP_REC_TAIL_MAX.
- * Return: bytes, a multiple of 8.
+ *
+ * Context: any; no state.
+ * Return:  bytes, a multiple of 8.
+ * Source:  FORMAT.md, records.
  */
 WPP_API size_t wpp_rec_size(uint32_t nr_fields, uint32_t tail_len);
 
 /**
  * wpp_rec_put() - encode a record
- * @buf:    [@cap] bytes.
- * @rec:    type, flags, task, id, nr_fields and tail_len count; version is set by the library;
+ * @buf:    out, [@cap] bytes, any alignment.
+ * @cap:    bytes; wpp_rec_size() tells how many it takes.
+ * @rec:    in: type, flags, task, id, nr_fields and tail_len count; version is set by the library;
  *          fields is ignored; tail may be NULL when tail_len is 0.
  * @fields: in, [rec->nr_fields] native values: a struct wpp_rec_X.
- * Return:  bytes written; WPP_ENOSPC, WPP_EINVAL.
+ *
+ * Context: any; no state; no allocation.
+ * Return:  bytes written; WPP_EINVAL (too many fields, tail too long), WPP_ENOSPC: nothing was
+ *          written.
+ * Source:  FORMAT.md, records.
  */
 WPP_API WPP_MUST_CHECK int64_t wpp_rec_put(void *buf, size_t cap, const struct wpp_rec *rec,
 					   const uint64_t *fields);
 
 /**
  * wpp_rec_next() - decode the record at *@pos and advance
- * @buf: [@len] bytes of a stream, any alignment; hostile.
- * @pos: in/out, bytes from @buf; start with 0.
- * Return: 0; WPP_ENOENT at the end; WPP_ECORRUPT (lengths); WPP_EFORMAT (unknown, must understand).
+ * @buf: in, [@len] bytes of a stream, any alignment; hostile.
+ * @len: bytes.
+ * @pos: in/out, bytes from @buf; start with 0. Unchanged behind an error.
+ * @rec: out; its pointers lead into @buf. Undefined behind an error.
+ *
+ * Context: any; no state; no allocation.
+ * Return:  0; WPP_ENOENT at the end; WPP_ECORRUPT: lengths that don't fit; WPP_EFORMAT: a type or
+ *          version that we don't know and that must be understood.
+ * Source:  FORMAT.md, records; invariant I6.
  */
 WPP_API WPP_MUST_CHECK int wpp_rec_next(const void *buf, size_t len, size_t *pos,
 					struct wpp_rec *rec);
 
 /**
  * wpp_rec_get() - the fields of a record in native form
+ * @rec:    in: from wpp_rec_next(); its stream is still there.
  * @fields: out, [@nr]: a struct wpp_rec_X; fields that the record lacks become 0.
+ * @nr:     WPP_REC_NR() of the struct.
+ *
+ * Context: any; no state; no allocation.
+ * Source:  FORMAT.md, records.
  */
 WPP_API void wpp_rec_get(const struct wpp_rec *rec, uint64_t *fields, uint32_t nr);
 
 #define WPP_REC_NR(s) ((uint32_t)(sizeof(s) / sizeof(uint64_t)))
 
-/** struct wpp_rec_schema - names for printing; the library's tables, static */
+/**
+ * struct wpp_rec_field - a field, for printing
+ * @name:   as in struct wpp_rec_X.
+ * @format: 'D' decimal (signed), 'H' hex.
+ */
 struct wpp_rec_field {
 	const char *name;
-	char format; /* 'D' decimal (signed), 'H' hex */
+	char format;
 };
+
+/**
+ * struct wpp_rec_schema - a type, for printing
+ * @type:      its code.
+ * @nr_fields: entries of @fields.
+ * @name:      as in struct wpp_rec_X.
+ * @text:      what task, id and tail are.
+ * @fields:    in order.
+ */
 struct wpp_rec_schema {
 	uint16_t type;
 	uint16_t nr_fields;
@@ -271,7 +321,14 @@ struct wpp_rec_schema {
 	const struct wpp_rec_field *fields;
 };
 
-/** wpp_rec_schema() - the schema of a type, or NULL when it is not known */
+/**
+ * wpp_rec_schema() - what is known of a type
+ * @type: its code.
+ *
+ * Context: any; no state.
+ * Return:  static; NULL when the type is not known.
+ * Source:  FORMAT.md, records.
+ */
 WPP_API const struct wpp_rec_schema *wpp_rec_schema(uint16_t type);
 
 WPP_END_DECLS

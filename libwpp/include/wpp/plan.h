@@ -17,7 +17,9 @@ WPP_BEGIN_DECLS
 
 #define WPP_RED_ZONE 128u /* bytes below SP that a function may use (System V x86-64 ABI) */
 
-/* What is known about a page; each of the first three is a reason not to move it. */
+/**
+ * enum wpp_page_flag - what is known about a page; each is a reason not to move it
+ */
 enum wpp_page_flag {
 	WPP_PAGE_FILE_CLEAN = 1u << 0, /* equals its file, which is there after the reboot */
 	WPP_PAGE_ZERO = 1u << 1,       /* all bytes are 0 */
@@ -27,8 +29,8 @@ enum wpp_page_flag {
 /**
  * struct wpp_stack - a stack, of which the part below SP is dead
  * @start: lowest address of its region, a multiple of 4096.
- * @sp:    stack pointer; in the region, else the whole region is live.
  * @len:   bytes of the region.
+ * @sp:    stack pointer; in the region, else the whole region is live.
  *
  * Only for a region that holds nothing but one stack, such as [stack] of the first thread: below
  * the SP of a coroutine, whose stack is carved out of the heap, others are alive.
@@ -60,6 +62,7 @@ struct wpp_page_run {
  * @src:   address of the first byte.
  * @page:  index of the first page; the others follow it, unless the plan is WPP_PLAN_BY_SRC.
  * @nr:    pages, at most the medium's io_best.
+ * @space: page space of the first page.
  */
 struct wpp_move {
 	uint64_t src;
@@ -85,6 +88,9 @@ struct wpp_move {
  * @stacks:     [@nr_stacks], without overlaps, lent until wpp_plan_end(), and overwritten; their
  *              addresses are those of the pages of @stack_space.
  * @moves:      [@max_moves], lent until wpp_plan_end(); NULL: predict only.
+ * @nr_stacks:  entries of @stacks; 0: none.
+ * @max_moves:  entries of @moves; 0 exactly when that is NULL.
+ * @stack_space: page space in which the stacks lie.
  */
 struct wpp_plan_cfg {
 	uint32_t size;
@@ -109,8 +115,11 @@ struct wpp_plan_cfg {
  * @nr_pages:  pages to move.
  * @nr_moves:  moves to make.
  * @nr_bytes:  of the pages and @meta_bytes.
- * @nr_clean, @nr_zero, @nr_unchanged, @nr_dead: pages that are not moved, by the first reason that
- *             holds in this order; dead ones lie below a stack pointer and its red zone.
+ * @nr_clean:  pages that are not moved, for the first reason that holds, in this order: they equal
+ *             their file;
+ * @nr_zero:   they are zero;
+ * @nr_unchanged: the live generation holds them;
+ * @nr_dead:   they lie below a stack pointer and its red zone.
  * @time_ns:   predicted; UINT64_MAX when it is more than that.
  * @spare_ns:  what is left of the window; UINT64_MAX when it is unlimited.
  * @short_ns:  by how much the window is too short; 0 when it is long enough.
@@ -128,10 +137,15 @@ struct wpp_forecast {
 	uint64_t short_ns;
 };
 
-/** struct wpp_plan - a plan being made; only @moves and @nr_moves are for the caller */
+/**
+ * struct wpp_plan - a plan being made
+ * @moves:    [@nr_moves]: moves since the last wpp_plan_drain(); what cfg.moves was.
+ * @nr_moves: how many.
+ */
 struct wpp_plan {
 	const struct wpp_move *moves;
 	uint32_t nr_moves;
+	/* private: */
 	uint32_t max_pages;
 	struct wpp_plan_cfg cfg;
 	struct wpp_forecast sum;
@@ -143,45 +157,74 @@ struct wpp_plan {
 
 /**
  * wpp_plan_begin() - an empty plan
- * Context: any; no allocation; stack <= 512 bytes; O(n log n) in the stacks. Integers only.
- * Return:  0; WPP_EINVAL.
+ * @p:   out.
+ * @cfg: copied; what it points to is lent until wpp_plan_end().
+ *
+ * Context: one thread at a time per plan; no allocation; stack <= 512 bytes; O(n log n) in the
+ *          stacks. Integers only. So for all below.
+ * Return:  0; WPP_EINVAL: a member of @cfg is out of range, or stacks overlap.
+ * Source:  DESIGN.md 3.0.
  */
 WPP_API WPP_MUST_CHECK int wpp_plan_begin(struct wpp_plan *p, const struct wpp_plan_cfg *cfg);
 
 /**
  * wpp_plan_add_run() - pages of the process, whether they need moving or not
+ * @p:   the plan.
  * @run: in/out; what has not been taken stays in it. Runs come in order and don't overlap: by
  *       (space, page), or by src in a plan WPP_PLAN_BY_SRC.
  *
- * Return: 0: taken; WPP_ENOSPC: @p->moves is full. Do the moves (or copy them), call
- *         wpp_plan_drain() and call again with the same @run; WPP_EINVAL: out of order, not aligned
- *         or beyond the address space; nothing was taken.
+ * Context: as wpp_plan_begin(); O(moves and log of the stacks).
+ * Return:  0: taken; WPP_ENOSPC: @p->moves is full. Do the moves (or copy them), call
+ *          wpp_plan_drain() and call again with the same @run; WPP_EINVAL: out of order, not
+ *          aligned or beyond the address space; nothing was taken.
+ * Source:  DESIGN.md 3.0; invariant I5.
  */
 WPP_API WPP_MUST_CHECK int wpp_plan_add_run(struct wpp_plan *p, struct wpp_page_run *run);
 
 /**
  * wpp_plan_add_pte() - the page of a table entry; its flags are enum wpp_page_flag
+ * @p:     the plan.
+ * @space: page space that the entry's address lies in.
+ * @pte:   in.
+ * @run:   out, the caller's; holds what was not taken behind WPP_ENOSPC: go on with
+ *         wpp_plan_add_run().
+ *
  * For plans by physical address: WPP_PLAN_BY_SRC, entries from wpp_ptes_sorted(WPP_PTE_BY_PA).
- * @run: the caller's; holds what was not taken behind WPP_ENOSPC: go on with wpp_plan_add_run().
- * Return: as wpp_plan_add_run().
+ * Context: as wpp_plan_begin().
+ * Return:  as wpp_plan_add_run(); WPP_EINVAL also for an unknown page size.
+ * Source:  DESIGN.md 3.0.
  */
 WPP_API WPP_MUST_CHECK int wpp_plan_add_pte(struct wpp_plan *p, uint32_t space,
 					    const struct wpp_pte *pte, struct wpp_page_run *run);
 
-/** wpp_plan_drain() - the caller has done or copied all moves: forget them, keep the sums */
+/**
+ * wpp_plan_drain() - the caller has done or copied all moves: forget them, keep the sums
+ * @p: the plan.
+ *
+ * Context: as wpp_plan_begin(); O(1).
+ * Source:  DESIGN.md 3.0.
+ */
 WPP_API void wpp_plan_drain(struct wpp_plan *p);
 
 /**
  * wpp_plan_end() - the verdict
+ * @p: the plan; may be asked before its end, too.
  * @f: out; filled behind WPP_EWINDOW as well.
- * Return: 0; WPP_EWINDOW: the window is too short.
+ *
+ * Context: as wpp_plan_begin(); O(1).
+ * Return:  0; WPP_EWINDOW: the window is too short.
+ * Source:  DESIGN.md 3.0; invariant I7.
  */
 WPP_API WPP_MUST_CHECK int wpp_plan_end(const struct wpp_plan *p, struct wpp_forecast *f);
 
 /**
  * wpp_plan_budget() - the pages that a background writer may leave for the trigger
- * Return: as many single, scattered pages fit the window besides the fixed cost; 0 when not even
- *         that does; UINT64_MAX for an unlimited window.
+ * @cfg: as for wpp_plan_begin(); stacks and moves do not count.
+ *
+ * Context: any; no state; O(1).
+ * Return:  as many single, scattered pages fit the window besides the fixed cost; 0 when not even
+ *          that does, or @cfg is not valid; UINT64_MAX for an unlimited window.
+ * Source:  DESIGN.md 3.0; invariant I5.
  */
 WPP_API uint64_t wpp_plan_budget(const struct wpp_plan_cfg *cfg);
 

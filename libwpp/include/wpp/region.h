@@ -22,9 +22,10 @@ WPP_BEGIN_DECLS
 
 /**
  * struct wpp_file_id - which file, and which state of it, a region maps; all 0: none
- * @dev, @ino: identity.
- * @size:      bytes.
- * @mtime_ns:  last change, ns since 1970.
+ * @dev:      device that it lies on.
+ * @ino:      its inode.
+ * @size:     bytes.
+ * @mtime_ns: last change, ns since 1970.
  */
 struct wpp_file_id {
 	uint64_t dev;
@@ -60,7 +61,7 @@ struct wpp_region {
 	uint64_t cookie;
 };
 
-/* Paths, each stored once. Private. */
+/* Paths, each stored once; private to the library. */
 struct wppi_strtab {
 	struct wppi_str *str;
 	uint32_t *bucket;
@@ -75,9 +76,12 @@ struct wppi_strtab {
 };
 
 /**
- * struct wpp_regions - a table; the members are private
+ * struct wpp_regions - a table of regions
+ *
+ * Whoever keeps tables in memory that others can write keeps this where they can't.
  */
 struct wpp_regions {
+	/* private: */
 	struct wppi_region_node *node;
 	uint32_t nr_nodes;
 	uint32_t nr_max;
@@ -90,10 +94,13 @@ struct wpp_regions {
 
 /**
  * wpp_regions_bytes() - memory for a table
- * @nr_max:     regions.
+ * @nr_max:     regions, 1 .. 2^24.
  * @path_bytes: bytes of different paths, each with its NUL and 12 bytes more; 1/7 is added for
  *              those that were dropped and not yet reclaimed.
- * Return: bytes for wpp_regions_init(); 0 when that is more than it can use.
+ *
+ * Context: any; no state.
+ * Return:  bytes for wpp_regions_init(); 0 when that is more than it can use.
+ * Source:  DESIGN.md 3.0.
  */
 WPP_API uint64_t wpp_regions_bytes(uint32_t nr_max, uint32_t path_bytes);
 
@@ -101,55 +108,99 @@ WPP_API uint64_t wpp_regions_bytes(uint32_t nr_max, uint32_t path_bytes);
  * wpp_regions_init() - an empty table
  * @t:      out.
  * @mem:    [@bytes], aligned to 8, lent for the table's life; its contents do not matter.
+ * @bytes:  of @mem; wpp_regions_bytes() tells how many it takes.
  * @nr_max: regions it shall hold, 1 .. 2^24; what is left of the memory holds paths.
  * @seed:   secret number, so that nobody can choose paths that collide; any value works.
  *
  * The thesis' section of 48 MiB holds 65530 regions (Linux' limit) with 600 bytes of path each.
- * Return: 0; WPP_EINVAL; WPP_ENOMEM: not even one path of WPP_REGION_PATH_MAX would fit.
+ * Context: any; O(@nr_max); no allocation; stack <= 512 bytes.
+ * Return:  0; WPP_EINVAL; WPP_ENOMEM: less than wpp_regions_bytes(@nr_max, 0).
+ * Source:  DESIGN.md 3.0.
  */
 WPP_API WPP_MUST_CHECK int wpp_regions_init(struct wpp_regions *t, void *mem, size_t bytes,
 					    uint32_t nr_max, uint64_t seed);
 
 /**
  * wpp_regions_add() - a new region
+ * @t: the table.
+ * @r: in; its path is copied.
  *
- * Context: O(log n); no allocation; stack <= 512 bytes; the caller serialises. So for all below.
+ * Joins its neighbours where they continue each other.
+ * Context: one thread at a time per table; O(log n), but for compacting the paths now and then; no
+ *          allocation; stack <= 512 bytes.
  * Return:  0; WPP_EINVAL; WPP_EEXIST: overlaps a region; WPP_ENOSPC: no room for the region or for
  *          its path. Behind an error nothing has changed.
+ * Source:  DESIGN.md 3.0; [Streicher24 listing 5.3].
  */
 WPP_API WPP_MUST_CHECK int wpp_regions_add(struct wpp_regions *t, const struct wpp_region *r);
 
 /**
  * wpp_regions_remove() - nothing is mapped in [@start, @start + @len) any more
+ * @t:     the table.
+ * @start: first address, a multiple of 4096.
+ * @len:   bytes, a multiple of 4096, > 0; the range may end at 2^64.
+ *
  * Regions that lie partly inside are trimmed or split, as munmap() does.
- * Return: 0, also when nothing was there; WPP_EINVAL; WPP_ENOSPC: a split needs one region more
- * than there is room for, nothing has changed.
+ * Context: one thread at a time per table; O(log n) for each region met; no allocation; stack <=
+ *          512 bytes.
+ * Return:  0, also when nothing was there; WPP_EINVAL; WPP_ENOSPC: a split needs one region more
+ *          than there is room for. Behind an error nothing has changed.
+ * Source:  DESIGN.md 3.0.
  */
 WPP_API WPP_MUST_CHECK int wpp_regions_remove(struct wpp_regions *t, uint64_t start, uint64_t len);
 
 /**
  * wpp_regions_protect() - change the protection of [@start, @start + @len), as mprotect() does
+ * @t:     the table.
+ * @start: first address, a multiple of 4096.
+ * @len:   bytes, a multiple of 4096, > 0; the range may end at 2^64.
+ * @prot:  as given to mprotect().
+ *
  * Regions are split where it begins and ends, and join their neighbours where they become equal.
- * Return: 0; WPP_EINVAL; WPP_ENOENT: a part of it is not mapped; WPP_ENOSPC: no room for the
- * splits. Behind an error nothing has changed.
+ * Context: one thread at a time per table; O(log n) for each region met; no allocation; stack <=
+ *          512 bytes.
+ * Return:  0; WPP_EINVAL; WPP_ENOENT: a part of it is not mapped; WPP_ENOSPC: no room for the
+ *          splits. Behind an error nothing has changed.
+ * Source:  DESIGN.md 3.0.
  */
 WPP_API WPP_MUST_CHECK int wpp_regions_protect(struct wpp_regions *t, uint64_t start, uint64_t len,
 					       uint32_t prot);
 
-/** wpp_regions_find() - the region that contains @addr. Return: 0 or WPP_ENOENT. */
+/**
+ * wpp_regions_find() - the region that contains an address
+ * @t:    the table.
+ * @addr: any address.
+ * @r:    out; its path is valid until the next change of the table. Untouched behind an error.
+ *
+ * Context: one thread at a time per table; O(log n); no allocation; stack <= 512 bytes.
+ * Return:  0; WPP_ENOENT.
+ * Source:  DESIGN.md 3.0.
+ */
 WPP_API WPP_MUST_CHECK int wpp_regions_find(const struct wpp_regions *t, uint64_t addr,
 					    struct wpp_region *r);
 
 /**
  * wpp_regions_next() - the regions in order of address
+ * @t:   the table.
  * @pos: in/out cursor; 0 before the first one. The table may change between calls; to start in the
  *       middle, set it to an address: the first region that starts there or behind it comes next.
- * Return: 0 or, at the end, WPP_ENOENT.
+ * @r:   out; its path is valid until the next change of the table. Untouched behind an error.
+ *
+ * Context: one thread at a time per table; O(log n); no allocation; stack <= 512 bytes.
+ * Return:  0; WPP_ENOENT at the end.
+ * Source:  DESIGN.md 3.0.
  */
 WPP_API WPP_MUST_CHECK int wpp_regions_next(const struct wpp_regions *t, uint64_t *pos,
 					    struct wpp_region *r);
 
-/** wpp_regions_count() - regions in the table */
+/**
+ * wpp_regions_count() - how full is it?
+ * @t: the table.
+ *
+ * Context: one thread at a time per table; O(1).
+ * Return:  regions in the table.
+ * Source:  DESIGN.md 3.0.
+ */
 WPP_API uint32_t wpp_regions_count(const struct wpp_regions *t);
 
 WPP_END_DECLS
