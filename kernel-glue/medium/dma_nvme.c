@@ -20,7 +20,7 @@ static void release(void *ctx)
 	struct pci_nvme *p = ctx;
 
 	if (p->nv.fault)
-		pci_warn(p->pci.pdev, "the controller %s\n", wppk_nvme_fault_text(p->nv.fault));
+		pci_warn(p->pci.pdev, "the controller %s\n", nvme_fault_text(p->nv.fault));
 	if (p->shared)
 		dma_free_coherent(&p->pci.pdev->dev, sizeof(*p->shared), p->shared, p->bus);
 	wppk_pci_close(&p->pci);
@@ -45,7 +45,7 @@ static int make(struct pci_nvme *p, const struct wpp_ko_attach *how)
 	p->shared = dma_alloc_coherent(&p->pci.pdev->dev, sizeof(*p->shared), &p->bus, GFP_KERNEL);
 	if (!p->shared)
 		return -ENOMEM;
-	return wppk_errno(wppk_nvme_init(&p->nv, &env, p->shared, p->bus));
+	return wppk_errno(nvme_init(&p->nv, &env, p->shared, p->bus));
 }
 
 int wppk_nvme_open(struct pci_dev *pdev, const struct wpp_ko_attach *how, struct wpp_medium *m,

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""Prove that libwpp/core, libwpp/record and the FPGA driver are freestanding: check.py TOP ARCH COMPILER
+"""Prove that what must be freestanding is: check.py TOP ARCH COMPILER
 
-Compiles every file of theirs without a libc, with the flags that a kernel or an SMM
+Compiles every file of FOLDERS without a libc, with the flags that a kernel or an SMM
 handler would use, links them into one object and checks that it
   - needs nothing but mem{cpy,move,set,cmp} and the port's wpp_plat_*,
   - has no data that can be written,
@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 
+FOLDERS = ("libwpp/core", "libwpp/record", "backends/fpga", "backends/nvme-polled")
 FRAME_MAX = 1024
 COMMON = """-std=gnu11 -O2 -Wall -Wextra -Wconversion -Wvla -Werror -ffreestanding -nostdinc
     -fno-pic -fno-stack-protector -fno-common -fno-asynchronous-unwind-tables""".split()
@@ -38,8 +39,7 @@ def is_gcc(cc):
 
 
 def build(cc, arch, top, out):
-    sources = [*(top / "libwpp/core").glob("*.c"), *(top / "libwpp/record").glob("*.c"),
-               *(top / "backends/fpga").glob("fpga*.c")]
+    sources = [source for folder in FOLDERS for source in (top / folder).glob("*.c")]
     flags = COMMON + ARCH[arch] + [f"-Wframe-larger-than={FRAME_MAX}", "-I", top / "libwpp/include",
                                    "-I", top / "libwpp",
                                    "-I", top / "libwpp/port", "-isystem",

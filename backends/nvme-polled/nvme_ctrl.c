@@ -29,7 +29,7 @@ static int fail(struct nvme *nv, enum nvme_fault fault)
 	return fault == NVME_UNFIT ? WPP_EFORMAT : WPP_EIO;
 }
 
-const char *wppk_nvme_fault_text(enum nvme_fault fault)
+const char *nvme_fault_text(enum nvme_fault fault)
 {
 	switch (fault) {
 	case NVME_OK:
@@ -85,7 +85,7 @@ static enum nvme_fault disable(struct nvme *nv, uint64_t limit_ns)
 	return wait_status(nv, NVME_CSTS_READY, 0, limit_ns, false);
 }
 
-enum nvme_fault wppk_nvme_look(struct nvme *nv)
+enum nvme_fault nvme_look(struct nvme *nv)
 {
 	uint32_t csts = get(nv, NVME_CSTS);
 
@@ -96,7 +96,7 @@ enum nvme_fault wppk_nvme_look(struct nvme *nv)
 	return csts & NVME_CSTS_READY ? NVME_OK : NVME_NOT_READY;
 }
 
-void wppk_nvme_give_up(struct nvme *nv, enum nvme_fault fault)
+void nvme_give_up(struct nvme *nv, enum nvme_fault fault)
 {
 	if (nv->lost)
 		return;
@@ -109,7 +109,7 @@ void wppk_nvme_give_up(struct nvme *nv, enum nvme_fault fault)
 		(void)disable(nv, nv->env.timeout_ns);
 }
 
-void wppk_nvme_stop(struct nvme *nv)
+void nvme_stop(struct nvme *nv)
 {
 	if (!nv->lost) {
 		put(nv, NVME_CC, get(nv, NVME_CC) | NVME_CC_SHUTDOWN);
@@ -150,8 +150,7 @@ static int enable(struct nvme *nv)
 
 	if (fault)
 		return fail(nv, fault);
-	wppk_nvme_queue_init(&nv->admin, 0, nv->shared->admin_sq, nv->shared->admin_cq,
-			     NVME_ENTRIES);
+	nvme_queue_init(&nv->admin, 0, nv->shared->admin_sq, nv->shared->admin_cq, NVME_ENTRIES);
 	put(nv, NVME_AQA, last << 16 | last);
 	put64(nv, NVME_ASQ, bus_of(nv, nv->shared->admin_sq));
 	put64(nv, NVME_ACQ, bus_of(nv, nv->shared->admin_cq));
@@ -168,10 +167,10 @@ static int admin(struct nvme *nv, struct nvme_sqe *sqe)
 	struct nvme_cqe cqe;
 
 	sqe->opcode_cid = nvme_le32(sqe->opcode_cid | cid << 16);
-	wppk_nvme_queue_put(&nv->admin, sqe);
-	wppk_nvme_queue_ring(nv, &nv->admin);
-	while (!wppk_nvme_queue_get(&nv->admin, &cqe)) {
-		enum nvme_fault fault = wppk_nvme_look(nv);
+	nvme_queue_put(&nv->admin, sqe);
+	nvme_queue_ring(nv, &nv->admin);
+	while (!nvme_queue_get(&nv->admin, &cqe)) {
+		enum nvme_fault fault = nvme_look(nv);
 
 		if (!fault && nv->env.now_ns(nv->env.ctx) - start >= nv->env.timeout_ns)
 			fault = NVME_TIMEOUT;
@@ -179,7 +178,7 @@ static int admin(struct nvme *nv, struct nvme_sqe *sqe)
 			return fail(nv, fault);
 		nv->env.relax(nv->env.ctx);
 	}
-	wppk_nvme_queue_ack(nv, &nv->admin);
+	nvme_queue_ack(nv, &nv->admin);
 	if (NVME_CQE_CID(cqe.cid_status) != cid)
 		return fail(nv, NVME_NONSENSE);
 	return NVME_CQE_STATUS(cqe.cid_status) ? fail(nv, NVME_UNFIT) : 0;
@@ -240,6 +239,7 @@ static int identify_namespace(struct nvme *nv, uint32_t atomic_blocks)
 	    id_bytes(nv, NVME_ID_NSATTR, 1) & NVME_NSATTR_WRITE_PROTECT)
 		return fail(nv, NVME_UNFIT);
 	info->size = blocks << shift;
+	info->shift = shift;
 	info->block = 1u << shift;
 	info->atomic_len =
 		atomic_blocks > info->io_max >> shift ? info->io_max : atomic_blocks << shift;
@@ -261,14 +261,14 @@ static int make_queues(struct nvme *nv)
 			       .cdw11 = nvme_le32(1u << 16 | NVME_QUEUE_CONTIGUOUS) };
 	int err;
 
-	wppk_nvme_queue_init(&nv->io, 1, nv->shared->sq, nv->shared->cq, nv->info.nr_entries);
+	nvme_queue_init(&nv->io, 1, nv->shared->sq, nv->shared->cq, nv->info.nr_entries);
 	err = admin(nv, &want);
 	if (!err)
 		err = admin(nv, &cq);
 	return err ? err : admin(nv, &sq);
 }
 
-int wppk_nvme_start(struct nvme *nv)
+int nvme_start(struct nvme *nv)
 {
 	uint32_t atomic_blocks = 0;
 	int err = read_caps(nv);
@@ -284,6 +284,6 @@ int wppk_nvme_start(struct nvme *nv)
 	if (!err)
 		err = make_queues(nv);
 	if (err)
-		wppk_nvme_give_up(nv, nv->fault);
+		nvme_give_up(nv, nv->fault);
 	return err;
 }

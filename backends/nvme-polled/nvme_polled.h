@@ -13,8 +13,8 @@
  * wait is bounded, and behind a fault the controller is stopped before a
  * buffer is given back.
  */
-#ifndef WPPK_NVME_POLLED_H
-#define WPPK_NVME_POLLED_H
+#ifndef WPP_NVME_POLLED_H
+#define WPP_NVME_POLLED_H
 
 #include <wpp/backend.h>
 #include "nvme_regs.h"
@@ -97,7 +97,7 @@ struct nvme_queue {
 /* What the controller and the namespace are, checked. */
 struct nvme_info {
 	uint64_t size;
-	uint32_t block;
+	uint32_t block, shift; /* bytes of one, and log2 of that */
 	uint32_t io_max;
 	uint32_t atomic_len;
 	uint32_t nr_entries;
@@ -124,39 +124,39 @@ struct nvme {
 };
 
 /**
- * wppk_nvme_init() - make a backend; the controller is not touched before probe()
+ * nvme_init() - make a backend; the controller is not touched before probe()
  * @env:    copied.
  * @shared: the controller's until close(). @bus: its bus address.
  * Return:  0 or WPP_EINVAL.
  */
-WPP_MUST_CHECK int wppk_nvme_init(struct nvme *nv, const struct nvme_env *env,
-				  struct nvme_shared *shared, uint64_t bus);
+WPP_MUST_CHECK int nvme_init(struct nvme *nv, const struct nvme_env *env,
+			     struct nvme_shared *shared, uint64_t bus);
 
-/** wppk_nvme_fault_text() - one short English phrase, static */
-const char *wppk_nvme_fault_text(enum nvme_fault fault);
+/** nvme_fault_text() - one short English phrase, static */
+const char *nvme_fault_text(enum nvme_fault fault);
 
 /* ---- Between nvme_queue.c, nvme_ctrl.c and nvme_io.c -------------------------------------- */
 
 /* Entries of both rings from @nr on; all completions are old. */
-void wppk_nvme_queue_init(struct nvme_queue *q, uint32_t id, struct nvme_sqe *sq,
-			  struct nvme_cqe *cq, uint32_t nr);
+void nvme_queue_init(struct nvme_queue *q, uint32_t id, struct nvme_sqe *sq, struct nvme_cqe *cq,
+		     uint32_t nr);
 /* There is room: never more than nr - 1 are in flight. No doorbell. */
-void wppk_nvme_queue_put(struct nvme_queue *q, const struct nvme_sqe *sqe);
+void nvme_queue_put(struct nvme_queue *q, const struct nvme_sqe *sqe);
 /* Entries without a doorbell. */
-uint32_t wppk_nvme_queue_unrung(const struct nvme_queue *q);
-void wppk_nvme_queue_ring(struct nvme *nv, struct nvme_queue *q);
-/* Take the next completion; false: none is there. wppk_nvme_queue_ack() tells the controller. */
-bool wppk_nvme_queue_get(struct nvme_queue *q, struct nvme_cqe *cqe);
-void wppk_nvme_queue_ack(struct nvme *nv, struct nvme_queue *q);
+uint32_t nvme_queue_unrung(const struct nvme_queue *q);
+void nvme_queue_ring(struct nvme *nv, struct nvme_queue *q);
+/* Take the next completion; false: none is there. nvme_queue_ack() tells the controller. */
+bool nvme_queue_get(struct nvme_queue *q, struct nvme_cqe *cqe);
+void nvme_queue_ack(struct nvme *nv, struct nvme_queue *q);
 
 /* Reset, identify, make the queues. 0, or an error and nv->fault; the controller is stopped then.
  */
-int wppk_nvme_start(struct nvme *nv);
+int nvme_start(struct nvme *nv);
 /* A fault while it works: stop it; from now on nothing is moved. */
-void wppk_nvme_give_up(struct nvme *nv, enum nvme_fault fault);
+void nvme_give_up(struct nvme *nv, enum nvme_fault fault);
 /* Orderly: what it caches becomes durable. */
-void wppk_nvme_stop(struct nvme *nv);
+void nvme_stop(struct nvme *nv);
 /* What its status register says; NVME_OK: it works. */
-enum nvme_fault wppk_nvme_look(struct nvme *nv);
+enum nvme_fault nvme_look(struct nvme *nv);
 
 #endif

@@ -3,8 +3,8 @@
  * The part of the NVM Express base specification (2.0) that the polled driver
  * uses: registers, queue entries, identify data. Freestanding.
  */
-#ifndef WPPK_NVME_REGS_H
-#define WPPK_NVME_REGS_H
+#ifndef WPP_NVME_REGS_H
+#define WPP_NVME_REGS_H
 
 #include <wpp/types.h>
 

@@ -2,26 +2,26 @@
 /* One pair of NVMe queues: entries, phases and doorbells. */
 #include "nvme_polled.h"
 
-void wppk_nvme_queue_init(struct nvme_queue *q, uint32_t id, struct nvme_sqe *sq,
-			  struct nvme_cqe *cq, uint32_t nr)
+void nvme_queue_init(struct nvme_queue *q, uint32_t id, struct nvme_sqe *sq, struct nvme_cqe *cq,
+		     uint32_t nr)
 {
 	*q = (struct nvme_queue){ .sq = sq, .cq = cq, .nr = nr, .id = id, .phase = 1 };
 	for (uint32_t i = 0; i < nr; i++)
 		cq[i] = (struct nvme_cqe){ .cid_status = 0 };
 }
 
-void wppk_nvme_queue_put(struct nvme_queue *q, const struct nvme_sqe *sqe)
+void nvme_queue_put(struct nvme_queue *q, const struct nvme_sqe *sqe)
 {
 	q->sq[q->tail] = *sqe;
 	q->tail = q->tail + 1 == q->nr ? 0 : q->tail + 1;
 }
 
-uint32_t wppk_nvme_queue_unrung(const struct nvme_queue *q)
+uint32_t nvme_queue_unrung(const struct nvme_queue *q)
 {
 	return q->tail >= q->rung ? q->tail - q->rung : q->tail + q->nr - q->rung;
 }
 
-void wppk_nvme_queue_ring(struct nvme *nv, struct nvme_queue *q)
+void nvme_queue_ring(struct nvme *nv, struct nvme_queue *q)
 {
 	if (q->rung == q->tail)
 		return;
@@ -29,7 +29,7 @@ void wppk_nvme_queue_ring(struct nvme *nv, struct nvme_queue *q)
 	nv->env.write32(nv->env.ctx, NVME_DOORBELLS + 2 * q->id * nv->info.stride, q->tail);
 }
 
-bool wppk_nvme_queue_get(struct nvme_queue *q, struct nvme_cqe *cqe)
+bool nvme_queue_get(struct nvme_queue *q, struct nvme_cqe *cqe)
 {
 	struct nvme_cqe *slot = &q->cq[q->head];
 	/* The phase first, the rest behind it. */
@@ -47,7 +47,7 @@ bool wppk_nvme_queue_get(struct nvme_queue *q, struct nvme_cqe *cqe)
 	return true;
 }
 
-void wppk_nvme_queue_ack(struct nvme *nv, struct nvme_queue *q)
+void nvme_queue_ack(struct nvme *nv, struct nvme_queue *q)
 {
 	nv->env.write32(nv->env.ctx, NVME_DOORBELLS + (2 * q->id + 1) * nv->info.stride, q->head);
 }

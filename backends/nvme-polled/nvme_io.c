@@ -29,7 +29,7 @@ static void free_all(struct nvme *nv)
 static int nvme_probe(struct wpp_backend *be, struct wpp_medium *m)
 {
 	struct nvme *nv = to_nvme(be);
-	int err = wppk_nvme_start(nv);
+	int err = nvme_start(nv);
 
 	if (err)
 		return err;
@@ -89,14 +89,14 @@ static void close_open(struct nvme *nv)
 		sqe.prp2 = nvme_le64(nv->bus + offsetof(struct nvme_shared, prp) +
 				     id * sizeof(nv->shared->prp[0]));
 	if (pages) {
-		uint64_t block = c->off / nv->info.block;
+		uint64_t block = c->off >> nv->info.shift;
 
 		sqe.cdw10 = nvme_le32((uint32_t)block);
 		sqe.cdw11 = nvme_le32((uint32_t)(block >> 32));
-		sqe.cdw12 = nvme_le32((c->len / nv->info.block - 1) | (c->fua ? NVME_FUA : 0));
+		sqe.cdw12 = nvme_le32(((c->len >> nv->info.shift) - 1) | (c->fua ? NVME_FUA : 0));
 	}
 	nv->open = NONE;
-	wppk_nvme_queue_put(&nv->io, &sqe);
+	nvme_queue_put(&nv->io, &sqe);
 	nv->nr_commands++;
 	if (!nv->in_flight++)
 		nv->progress_ns = nv->looked_ns = nv->env.now_ns(nv->env.ctx);
@@ -105,10 +105,10 @@ static void close_open(struct nvme *nv)
 /* The first command starts at once, the others when some have gathered. */
 static void ring_when_it_pays(struct nvme *nv)
 {
-	uint32_t waiting = wppk_nvme_queue_unrung(&nv->io);
+	uint32_t waiting = nvme_queue_unrung(&nv->io);
 
 	if (waiting == nv->in_flight || waiting >= BELL_BATCH)
-		wppk_nvme_queue_ring(nv, &nv->io);
+		nvme_queue_ring(nv, &nv->io);
 }
 
 static bool joins(const struct nvme *nv, const struct wpp_io *io, uint32_t op)
@@ -209,7 +209,7 @@ static int finish(struct nvme *nv, uint32_t id, int err)
 
 static int lose(struct nvme *nv, enum nvme_fault fault)
 {
-	wppk_nvme_give_up(nv, fault);
+	nvme_give_up(nv, fault);
 	return WPP_EIO;
 }
 
@@ -218,7 +218,7 @@ static int reap(struct nvme *nv)
 	struct nvme_cqe cqe;
 	int nr = 0;
 
-	while (wppk_nvme_queue_get(&nv->io, &cqe)) {
+	while (nvme_queue_get(&nv->io, &cqe)) {
 		uint32_t id = NVME_CQE_CID(cqe.cid_status);
 
 		if (id >= NVME_ENTRIES || id == nv->open || !nv->command[id].first)
@@ -226,7 +226,7 @@ static int reap(struct nvme *nv)
 		nr += finish(nv, id, NVME_CQE_STATUS(cqe.cid_status) ? WPP_EIO : 0);
 	}
 	if (nr)
-		wppk_nvme_queue_ack(nv, &nv->io);
+		nvme_queue_ack(nv, &nv->io);
 	return nr;
 }
 
@@ -240,7 +240,7 @@ static int wait_more(struct nvme *nv)
 	if (now - nv->looked_ns < NVME_POLL_NS)
 		return 0;
 	nv->looked_ns = now;
-	fault = wppk_nvme_look(nv);
+	fault = nvme_look(nv);
 	if (!fault && now - nv->progress_ns >= nv->env.timeout_ns)
 		fault = NVME_TIMEOUT;
 	return fault ? lose(nv, fault) : 0;
@@ -254,7 +254,7 @@ static int nvme_poll(struct wpp_backend *be)
 	if (nv->lost)
 		return WPP_EIO;
 	close_open(nv);
-	wppk_nvme_queue_ring(nv, &nv->io);
+	nvme_queue_ring(nv, &nv->io);
 	if (!nv->in_flight)
 		return 0;
 	nr = reap(nv);
@@ -267,7 +267,7 @@ static void nvme_close(struct wpp_backend *be)
 {
 	struct nvme *nv = to_nvme(be);
 
-	wppk_nvme_stop(nv);
+	nvme_stop(nv);
 	if (nv->env.release)
 		nv->env.release(nv->env.ctx);
 }
@@ -282,8 +282,7 @@ static const struct wpp_backend_ops nvme_ops = {
 	.close = nvme_close,
 };
 
-int wppk_nvme_init(struct nvme *nv, const struct nvme_env *env, struct nvme_shared *shared,
-		   uint64_t bus)
+int nvme_init(struct nvme *nv, const struct nvme_env *env, struct nvme_shared *shared, uint64_t bus)
 {
 	if (!env->nsid || bus & (WPP_PAGE_SIZE - 1))
 		return WPP_EINVAL;

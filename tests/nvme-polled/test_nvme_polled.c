@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* The module's NVMe driver on a model of a controller. */
+/* The polled NVMe driver on a model of a controller. */
 #include "../backend/conformance.h"
 
 #include "nvme_model.h"
 
+#ifdef WPP_TEST_SMALL
+#define NR_STEPS 2000
+#else
 #define NR_STEPS 20000
+#endif
 
 struct bed {
 	struct nvme_model *model;
@@ -23,8 +27,7 @@ static int bed_probe(struct bed *bed)
 	struct nvme_env env = model_env(bed->model);
 
 	assert_int_equal(
-		wppk_nvme_init(&bed->nv, &env, bed->model->shared, (uintptr_t)bed->model->shared),
-		0);
+		nvme_init(&bed->nv, &env, bed->model->shared, (uintptr_t)bed->model->shared), 0);
 	bed->probed = bed->nv.be.ops->probe(&bed->nv.be, &bed->m);
 	return bed->probed;
 }
