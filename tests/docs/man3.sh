@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-# man3.sh LIBRARY MAN3: each function that LIBRARY exports has a page in MAN3, and no page is of
-# something else; groff and mandoc find nothing wrong with any.
+# man3.sh LIBRARY MAN3 MAN: each function that LIBRARY exports has a page in MAN3, and no page there
+# is of another; groff and mandoc find nothing wrong with any of both folders.
 set -euo pipefail
-library=$1 pages=$2
+library=$1 pages=$2 written=$3
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -16,12 +16,12 @@ echo "$(wc -l <"$work/pages") pages of functions, $(ls "$pages" | grep -c 3type)
 
 skipped=
 if command -v mandoc >/dev/null; then
-	mandoc -T lint -W warning "$pages"/*
+	mandoc -T lint -W warning "$pages"/* "$written"/*
 else
 	skipped="mandoc"
 fi
 if command -v groff >/dev/null; then
-	groff -man -Tutf8 -ww -z "$pages"/* 2>"$work/warnings"
+	groff -man -Tutf8 -ww -z -t "$pages"/* "$written"/* 2>"$work/warnings"
 	[ ! -s "$work/warnings" ] || { cat "$work/warnings"; exit 1; }
 else
 	skipped+=" groff"
