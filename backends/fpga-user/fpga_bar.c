@@ -6,7 +6,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include "../registry.h"
+#include "base/fail.h"
 #include "fpga_user.h"
 
 /* libpciaccess keeps one list of devices for the whole program. */

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#include "../registry.h"
+#include "base/fail.h"
 #include "fpga_user.h"
 
 #define SMALL_PAGE 4096u

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-#include "../registry.h"
+#include "base/fail.h"
 #include "fpga_user.h"
 
 struct search {

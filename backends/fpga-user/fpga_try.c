@@ -5,8 +5,9 @@
 #include <time.h>
 #include <unistd.h>
 #include <wpp/devices.h>
-#include "../media_priv.h"
-#include "../registry.h"
+#include "media/media_priv.h"
+#include "media/registry.h"
+#include "base/fail.h"
 #include "fpga_user.h"
 
 #define SMALL	 4096u

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include "../registry.h"
+#include "base/fail.h"
+#include "media/registry.h"
 #include "fpga_bounce.h"
 #include "fpga_user.h"
 

@@ -8,8 +8,8 @@
 #define WPP_FPGA_USER_H
 
 #include <wpp/media.h>
-#include "../pci_list.h"
-#include "../fpga/fpga.h"
+#include "device/pci_list.h"
+#include "fpga/fpga.h"
 
 /* ---- fpga_user.c ---- */
 

@@ -9,7 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#include "../registry.h"
+#include "base/fail.h"
 #include "fpga_user.h"
 
 static int failed(const struct wppi_pci *pci, const char *what, struct wpp_media_error *err)

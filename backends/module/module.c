@@ -12,7 +12,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include <wpp/module.h>
-#include "../registry.h"
+#include "base/fail.h"
+#include "media/registry.h"
 
 #define IO_MAX	  (1u << 20)
 #define BLANK_LEN (1u << 20) /* at both ends: where others put what tells them apart */

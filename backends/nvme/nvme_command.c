@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include "../registry.h"
+#include "base/fail.h"
 #include "nvme_priv.h"
 
 enum {

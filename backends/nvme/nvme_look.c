@@ -3,34 +3,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
-#include <linux/magic.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
-#include "../device.h"
-#include "../registry.h"
+#include "device/device.h"
+#include "base/fail.h"
+#include "base/file_facts.h"
 #include "nvme_priv.h"
 
 #define IO_MAX	(16u << 20)
 #define IO_BEST (4u << 20)
-
-static bool set_direct(int fd)
-{
-	int flags = fcntl(fd, F_GETFL);
-
-	return flags >= 0 && !fcntl(fd, F_SETFL, flags | O_DIRECT);
-}
-
-static bool is_memory_fs(int fd)
-{
-	struct statfs fs;
-
-	if (fstatfs(fd, &fs))
-		return false;
-	return fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC || fs.f_type == HUGETLBFS_MAGIC;
-}
 
 /* Every file system takes pages; what takes less is not asked for. */
 static int look_at_file(struct wppi_nvme_target *t, const struct stat *st)
@@ -38,8 +21,8 @@ static int look_at_file(struct wppi_nvme_target *t, const struct stat *st)
 	t->kind = WPPI_NVME_FILE;
 	t->size = (uint64_t)st->st_size;
 	t->io_align = WPP_PAGE_SIZE;
-	t->is_volatile = is_memory_fs(t->fd);
-	t->direct = !t->is_volatile && set_direct(t->fd);
+	t->is_volatile = wppi_file_is_in_memory(t->fd);
+	t->direct = !t->is_volatile && wppi_file_set_direct(t->fd);
 	return 0;
 }
 
@@ -58,7 +41,7 @@ static int look_at_block(struct wppi_nvme_target *t, const char *name, struct wp
 				 logical);
 	t->size = size;
 	t->io_align = (uint32_t)logical;
-	t->direct = set_direct(t->fd);
+	t->direct = wppi_file_set_direct(t->fd);
 	return 0;
 }
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "../registry.h"
+#include "base/fail.h"
 #include "nvme_priv.h"
 
 #define LARGE	    (64u << 10)

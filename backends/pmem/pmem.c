@@ -2,13 +2,13 @@
 /* The pmem backend: a file, reached in the way that is fast and durable for what it really is. */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
-#include "../registry.h"
+#include "base/fail.h"
+#include "base/file_facts.h"
+#include "media/registry.h"
 #include "pmem_priv.h"
 
 /* Indices of the choices of key "access". */
@@ -32,15 +32,6 @@ static const struct wpp_conf_key keys[] = {
 	  .value = "4",
 	  .help = "writes at a time to a file on a disk" },
 };
-
-bool wppi_pmem_is_memory_fs(int fd)
-{
-	struct statfs fs;
-
-	if (fstatfs(fd, &fs))
-		return false;
-	return fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC || fs.f_type == HUGETLBFS_MAGIC;
-}
 
 /* Asked first, because to map a file just to see takes milliseconds. */
 static bool may_be_dax(int fd)
@@ -67,7 +58,7 @@ static int look_at(struct wppi_pmem_file *file, bool *is_char)
 		return wppi_from_errno(errno);
 	file->size = (uint64_t)end;
 	file->is_regular = S_ISREG(st.st_mode);
-	file->is_volatile = file->is_regular && wppi_pmem_is_memory_fs(file->fd);
+	file->is_volatile = file->is_regular && wppi_file_is_in_memory(file->fd);
 	return 0;
 }
 
@@ -87,13 +78,6 @@ static enum access choose(const struct wpp_conf *conf, const struct wppi_pmem_fi
 	return ACCESS_DIRECT;
 }
 
-bool wppi_pmem_set_direct(int fd)
-{
-	int flags = fcntl(fd, F_GETFL);
-
-	return flags >= 0 && !fcntl(fd, F_SETFL, flags | O_DIRECT);
-}
-
 static int open_file(const struct wpp_conf *conf, struct wppi_pmem_file *file,
 		     struct wpp_backend **out)
 {
@@ -109,7 +93,7 @@ static int open_file(const struct wpp_conf *conf, struct wppi_pmem_file *file,
 	access = choose(conf, file, is_char, fd_path);
 	if (access == ACCESS_MAP)
 		return wppi_pmem_map_open(file, fd_path, out);
-	direct = access == ACCESS_DIRECT && wppi_pmem_set_direct(file->fd);
+	direct = access == ACCESS_DIRECT && wppi_file_set_direct(file->fd);
 	return wppi_pmem_pool_open(file, direct, threads, out);
 }
 

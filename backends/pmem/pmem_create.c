@@ -4,8 +4,9 @@
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
-#include "../file_create.h"
-#include "../registry.h"
+#include "media/file_create.h"
+#include "base/fail.h"
+#include "base/file_facts.h"
 #include "pmem_priv.h"
 
 #define NR_THREADS 4
@@ -22,7 +23,7 @@ static int open_pool(const struct wpp_conf *conf, const char *path, uint32_t fla
 		code = wppi_from_errno(errno);
 	} else {
 		file.size = (uint64_t)end;
-		code = wppi_pmem_pool_open(&file, wppi_pmem_set_direct(file.fd), NR_THREADS, out);
+		code = wppi_pmem_pool_open(&file, wppi_file_set_direct(file.fd), NR_THREADS, out);
 	}
 	if (!code)
 		return 0;

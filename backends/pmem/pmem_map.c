@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#include "../registry.h"
+#include "base/fail.h"
 #include "pmem_priv.h"
 
 #ifndef MADV_POPULATE_WRITE

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
-#include "../registry.h"
+#include "base/fail.h"
 #include "pmem_priv.h"
 
 #define QUEUE_DEPTH 16

@@ -24,12 +24,6 @@ int wppi_pmem_map_open(const struct wppi_pmem_file *file, const char *fd_path,
 int wppi_pmem_pool_open(const struct wppi_pmem_file *file, bool direct, uint32_t threads,
 			struct wpp_backend **out);
 
-/* tmpfs and its like. */
-bool wppi_pmem_is_memory_fs(int fd);
-
-/* Not every file system has O_DIRECT; the page cache is slower and as durable. */
-bool wppi_pmem_set_direct(int fd);
-
 /* Is the mapping persistent memory by libpmem's verdict? */
 bool wppi_pmem_map_is_pmem(const struct wppi_pmem_file *file, const char *fd_path);
 

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include "../../backends/fpga-user/fpga_bounce.h"
-#include "../../backends/fpga-user/fpga_user.h"
+#include "fpga-user/fpga_bounce.h"
+#include "fpga-user/fpga_user.h"
 
 #define LEN    4096u
 #define QUEUE  64

@@ -40,7 +40,7 @@ static ssize_t test_pread(int fd, void *buf, size_t len, off_t off)
 #define fdatasync test_fdatasync
 #define pwrite	  test_pwrite
 #define pread	  test_pread
-#include "backends/fail.c"
+#include "backends/base/fail.c"
 #include "backends/pmem/pmem_pool.c"
 #undef fdatasync
 #undef pwrite

@@ -10,16 +10,6 @@
 
 static const uint32_t queue_at[] = { FPGA_WRITE_QUEUE, FPGA_READ_QUEUE };
 
-/* splitmix64 */
-uint64_t model_random(struct fpga_model *m)
-{
-	uint64_t z = m->random += 0x9e3779b97f4a7c15ull;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
-	return z ^ (z >> 31);
-}
-
 /* ---- Config space ------------------------------------------------------------------------- */
 
 static void cfg_put(struct fpga_model *m, uint32_t at, uint32_t val, uint32_t len)

@@ -54,7 +54,19 @@ struct fpga_model {
 	bool hung;
 };
 
-uint64_t model_random(struct fpga_model *m);
+/* splitmix64 */
+static inline uint64_t model_random(struct fpga_model *m)
+{
+	uint64_t z = m->random += 0x9e3779b97f4a7c15ull;
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
+	return z ^ (z >> 31);
+}
+
+/* model_dma.c */
+int model_dma_read(struct fpga_model *m, uint64_t host, void *buf, uint32_t len);
+int model_dma_write(struct fpga_model *m, uint64_t host, const void *buf, uint32_t len);
 
 /* model_medium.c: what lies between a command and the medium. Return: enum fpga_code. */
 bool model_cache_new(struct model_cache *cache, uint64_t bytes);
@@ -65,8 +77,6 @@ uint32_t model_medium_flush(struct fpga_model *m);
 void model_medium_cut(struct fpga_model *m);
 
 /* model_work.c: the rings. */
-int model_dma_read(struct fpga_model *m, uint64_t host, void *buf, uint32_t len);
-int model_dma_write(struct fpga_model *m, uint64_t host, const void *buf, uint32_t len);
 void model_doorbell(struct fpga_model *m, uint32_t queue, uint32_t producer);
 void model_halt(struct fpga_model *m, uint32_t code, uint32_t queue, uint32_t index);
 void model_tear(struct fpga_model *m);

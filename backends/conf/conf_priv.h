@@ -20,7 +20,16 @@ struct wpp_conf {
 	struct wppi_conf_value values[WPPI_CONF_VALUES_MAX];
 };
 
-/* As wpp_conf_set(), but errors begin with @where ("FILE:LINE: " or ""). */
+struct wppi_conf_value *wppi_conf_find(const struct wpp_conf *conf, const char *section,
+				       const char *key);
+
+/* ---- conf_parse.c: @number as enum wpp_conf_kind tells; lists of names for messages */
+bool wppi_conf_parse(const struct wpp_conf_key *key, const char *text, uint64_t *number);
+void wppi_conf_allowed(const struct wpp_conf_key *key, char *text, size_t size);
+void wppi_conf_list_add(char *list, size_t size, const char *name);
+void wppi_conf_list_backends(char *list, size_t size);
+
+/* ---- conf_value.c: as wpp_conf_set(), but errors begin with @where ("FILE:LINE: " or ""). */
 int wppi_conf_set_at(struct wpp_conf *conf, const char *where, const char *section, const char *key,
 		     const char *value, struct wpp_media_error *err);
 int wppi_conf_check_section(const char *section, const char *where, struct wpp_media_error *err);

@@ -9,7 +9,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 #include "media_priv.h"
-#include "registry.h"
+#include "base/fail.h"
 
 /* Who holds a lock on it? 0: unknown. */
 static int holder(const struct stat *st)

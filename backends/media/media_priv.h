@@ -14,6 +14,9 @@ int wppi_media_lock(const char *path, const char *name, uint32_t flags, int *fd,
 /* A regular file without a byte of data: nobody's. */
 bool wppi_media_is_blank(int fd);
 
+/* The kind of medium that [wpp] backend names. */
+const struct wpp_backend_type *wppi_media_type(const struct wpp_conf *conf);
+
 /* The file that stands for the medium, malloc()ed. */
 int wppi_media_locate(const struct wpp_conf *conf, char **path, struct wpp_media_error *err);
 
@@ -21,7 +24,10 @@ int wppi_media_locate(const struct wpp_conf *conf, char **path, struct wpp_media
 int wppi_media_backend(const struct wpp_conf *conf, int fd, const char *name, uint32_t flags,
 		       struct wpp_backend **be, struct wpp_medium *m, struct wpp_media_error *err);
 
-/* Is there something on @fd that must not be overwritten unasked? As wpp_media_create() returns. */
+/*
+ * Is there something on @fd, which is not blank, that must not be overwritten unasked? 0: no;
+ * WPP_EEXIST: a store of ours; WPP_EFORMAT: something else.
+ */
 int wppi_media_look(const struct wpp_conf *conf, int fd, const char *path,
 		    struct wpp_media_error *err);
 

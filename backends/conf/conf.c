@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "conf_priv.h"
-#include "registry.h"
+#include "base/fail.h"
 
 struct parser {
 	struct wpp_conf *conf;

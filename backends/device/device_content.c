@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "device.h"
-#include "registry.h"
+#include "base/fail.h"
 
 #define EDGE (1u << 20)
 

@@ -12,9 +12,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "device.h"
+#include "device/device.h"
 #include "media_priv.h"
-#include "registry.h"
+#include "base/fail.h"
 
 struct job {
 	const struct wpp_conf *conf;
@@ -163,74 +163,6 @@ static int make_file(const struct job *job, bool replace)
 	return code;
 }
 
-static int foreign(const struct job *job, const char *what)
-{
-	return wppi_fail(
-		job->err, WPP_EFORMAT,
-		"%s: holds %s; nothing was changed. Set another path in [wpp] of wpp.conf, or "
-		"overwrite it with wpp format --force",
-		job->path, what);
-}
-
-/* A device without a byte in sight may be taken; a file that was not made by us may not. */
-static int look_for_others(const struct job *job, int fd)
-{
-	char name[WPPI_DEVICE_NAME_MAX], what[128] = "";
-	bool blank = false, is_device;
-	struct stat st;
-	int code = 0;
-
-	if (fstat(fd, &st))
-		return failed(job, "can't be looked at", job->path, errno);
-	is_device = wppi_device_name(&st, name);
-	if (is_device || S_ISREG(st.st_mode))
-		code = wppi_device_content(fd, what, sizeof(what), &blank);
-	if (code)
-		return wppi_fail(job->err, code, "%s: can't be read", job->path);
-	if (what[0])
-		return foreign(job, what);
-	return blank && is_device ? 0 : foreign(job, "something else");
-}
-
-/* What is in @fd? 0: nothing; WPP_EEXIST: a store of ours; WPP_EFORMAT: something else. */
-static int look(const struct job *job, int fd)
-{
-	struct wpp_geometry geo;
-	struct wpp_backend *be;
-	struct wpp_medium m;
-	int code = wppi_media_backend(job->conf, fd, job->path, 0, &be, &m, job->err);
-	bool blank;
-
-	if (code)
-		return code;
-	code = wppi_media_find_store(be, &m, &geo);
-	blank = code == WPP_EFORMAT && job->type->blank && job->type->blank(be, &m);
-	be->ops->close(be);
-	if (blank)
-		return 0;
-	if (!code)
-		return wppi_fail(job->err, WPP_EEXIST, "%s: is a medium of wpp already", job->path);
-	if (code == WPP_EIO)
-		return wppi_fail(job->err, code, "%s: can't be read", job->path);
-	if (code == WPP_EFORMAT && job->type->blank)
-		return foreign(job, "something else");
-	return code == WPP_ECORRUPT ? foreign(job, "a damaged medium of wpp")
-				    : look_for_others(job, fd);
-}
-
-int wppi_media_look(const struct wpp_conf *conf, int fd, const char *path,
-		    struct wpp_media_error *err)
-{
-	const struct job job = {
-		.conf = conf,
-		.type = wpp_backend_type_find(wpp_conf_text(conf, "wpp", "backend")),
-		.path = path,
-		.err = err,
-	};
-
-	return wppi_media_is_blank(fd) ? 0 : look(&job, fd);
-}
-
 static int make_over(const struct job *job, int fd)
 {
 	bool force = job->flags & WPP_MEDIA_FORCE;
@@ -239,7 +171,9 @@ static int make_over(const struct job *job, int fd)
 
 	if (fstat(fd, &st))
 		return failed(job, "can't be looked at", job->path, errno);
-	code = force || (!job->type->locate && wppi_media_is_blank(fd)) ? 0 : look(job, fd);
+	code = force || (!job->type->locate && wppi_media_is_blank(fd))
+		       ? 0
+		       : wppi_media_look(job->conf, fd, job->path, job->err);
 	if (code)
 		return code;
 	return S_ISREG(st.st_mode) && job->type->create ? make_file(job, true) : format(job, fd);
@@ -294,7 +228,7 @@ int wpp_media_create(const struct wpp_conf *conf, uint32_t flags, wpp_media_prog
 {
 	struct job job = {
 		.conf = conf,
-		.type = wpp_backend_type_find(wpp_conf_text(conf, "wpp", "backend")),
+		.type = wppi_media_type(conf),
 		.flags = flags,
 		.progress = progress,
 		.arg = arg,

@@ -14,7 +14,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 #include "file_create.h"
-#include "registry.h"
+#include "base/fail.h"
 
 #define MIB	   (1ull << 20)
 #define AUTO_MAX   (4096 * MIB)

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "pci_list.h"
-#include "registry.h"
+#include "base/fail.h"
 
 #define SYSFS "/sys/bus/pci/devices"
 

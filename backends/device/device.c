@@ -9,7 +9,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 #include "device.h"
-#include "registry.h"
+#include "base/fail.h"
 
 #define PARTS_MAX 128
 

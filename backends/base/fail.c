@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include "registry.h"
+#include "fail.h"
 
 int wppi_fail(struct wpp_media_error *err, int code, const char *fmt, ...)
 {
