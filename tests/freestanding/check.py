@@ -6,7 +6,8 @@ Compiles every file of FOLDERS without a libc, with the flags that a kernel or a
 handler would use, links them into one object and checks that it
   - needs nothing but mem{cpy,move,set,cmp} and the port's wpp_plat_*,
   - has no data that can be written,
-  - has no stack frame over FRAME_MAX bytes, no alloca, no recursion (gcc).
+  - has no stack frame over FRAME_MAX bytes, no alloca, no recursion (gcc),
+  - takes no more stack than the public headers promise ("stack <= N bytes"; gcc, PROMISED).
 Exits 77 when there is no such compiler.
 """
 import collections
@@ -17,8 +18,13 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
+sys.dont_write_bytecode = True
+import kerneldoc  # noqa: E402
+
 FOLDERS = ("libwpp/core", "libwpp/record", "backends/fpga", "backends/nvme-polled")
 FRAME_MAX = 1024
+PROMISED = ("x86_64", "i686", "aarch64")  # s390x takes 160 bytes for each call
 COMMON = """-std=gnu11 -O2 -Wall -Wextra -Wconversion -Wvla -Werror -ffreestanding -nostdinc
     -fno-pic -fno-stack-protector -fno-common -fno-asynchronous-unwind-tables""".split()
 ARCH = {
@@ -86,8 +92,8 @@ def calls(out):
     return graph
 
 
-def deepest(graph, size_of):
-    """The largest sum of frames on a way of direct calls; raises on recursion."""
+def depths(graph, size_of):
+    """The largest sum of frames on a way of direct calls, of each function; exits on recursion."""
     depth = {}
 
     def visit(fn, above):
@@ -98,7 +104,31 @@ def deepest(graph, size_of):
             depth[fn] = size_of.get(fn.split(":")[-1], 0) + max(below, default=0)
         return depth[fn]
 
-    return max(((visit(fn, []), fn.split(":")[-1]) for fn in list(graph)), default=(0, "none"))
+    for fn in [*graph, *size_of]:
+        visit(fn, [])
+    return depth
+
+
+def promises(top):
+    """Bytes of stack that a public function may take, by its comment."""
+    found = {}
+    for header in sorted((top / "libwpp/include/wpp").glob("*.h")):
+        for item in kerneldoc.parse(str(header)):
+            text = item.doc.sections.get("Context", "") if item.doc else ""
+            limit = re.search(r"stack <= (\d+) (bytes|KiB)", text)
+            if limit:
+                found[item.name] = int(limit[1]) * (1024 if limit[2] == "KiB" else 1)
+    return found
+
+
+def check_promises(top, arch, depth):
+    limits = {fn: limit for fn, limit in promises(top).items() if fn in depth}
+    if not limits:
+        sys.exit("no header promises a limit of the stack")
+    for fn, limit in limits.items():
+        if depth[fn] > limit:
+            sys.exit(f"{arch}: {fn}() takes {depth[fn]} bytes of stack, its header says {limit}")
+    print(f"  {len(limits)} functions keep the limit that their header promises")
 
 
 def check(cc, arch, top, out):
@@ -111,9 +141,12 @@ def check(cc, arch, top, out):
             sys.exit(f"{arch}, {cc}: {what}: {' '.join(names)}")
     print(f"{arch}, {cc}: {nr} files need nothing but mem* and port hooks")
     if sizes:
-        way = deepest(calls(out), {name: size for size, name, _ in sizes})
+        depth = depths(calls(out), {name: size for size, name, _ in reversed(sizes)})
+        way = max(depth, key=depth.get)
         print(f"  largest frame {sizes[0][0]} bytes ({sizes[0][1]}), limit {FRAME_MAX};"
-              f" deepest way of direct calls {way[0]} bytes (from {way[1]})")
+              f" deepest way of direct calls {depth[way]} bytes (from {way.split(':')[-1]})")
+        if arch in PROMISED:
+            check_promises(top, arch, depth)
 
 
 def main():

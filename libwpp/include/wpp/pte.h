@@ -119,7 +119,8 @@ WPP_API WPP_MUST_CHECK int wpp_ptes_remove(struct wpp_ptes *t, uint64_t va, uint
  *
  * A huge page that lies partly inside is split: the rest stays as the largest pages possible. Looks
  * up each page or walks the whole table, whichever is less.
- * Context: one thread at a time per table; O(min(pages, memory)); no allocation; stack <= 1 KiB.
+ * Context: one thread at a time per table; O(min(pages, memory)); no allocation; stack <= 1280
+ *          bytes.
  * Return:  0, also when nothing was there; WPP_EINVAL; WPP_ENOSPC: no room for the parts of a huge
  *          page (at most 2 * 1022). Behind an error nothing has changed.
  * Source:  DESIGN.md 3.0.

@@ -113,7 +113,7 @@ WPP_API uint64_t wpp_regions_bytes(uint32_t nr_max, uint32_t path_bytes);
  * @seed:   secret number, so that nobody can choose paths that collide; any value works.
  *
  * The thesis' section of 48 MiB holds 65530 regions (Linux' limit) with 600 bytes of path each.
- * Context: any; O(@nr_max); no allocation; stack <= 512 bytes.
+ * Context: any; O(@nr_max); no allocation; stack <= 640 bytes.
  * Return:  0; WPP_EINVAL; WPP_ENOMEM: less than wpp_regions_bytes(@nr_max, 0).
  * Source:  DESIGN.md 3.0.
  */
@@ -127,7 +127,7 @@ WPP_API WPP_MUST_CHECK int wpp_regions_init(struct wpp_regions *t, void *mem, si
  *
  * Joins its neighbours where they continue each other.
  * Context: one thread at a time per table; O(log n), but for compacting the paths now and then; no
- *          allocation; stack <= 512 bytes.
+ *          allocation; stack <= 640 bytes.
  * Return:  0; WPP_EINVAL; WPP_EEXIST: overlaps a region; WPP_ENOSPC: no room for the region or for
  *          its path. Behind an error nothing has changed.
  * Source:  DESIGN.md 3.0; [Streicher24 listing 5.3].
@@ -142,7 +142,7 @@ WPP_API WPP_MUST_CHECK int wpp_regions_add(struct wpp_regions *t, const struct w
  *
  * Regions that lie partly inside are trimmed or split, as munmap() does.
  * Context: one thread at a time per table; O(log n) for each region met; no allocation; stack <=
- *          512 bytes.
+ *          640 bytes.
  * Return:  0, also when nothing was there; WPP_EINVAL; WPP_ENOSPC: a split needs one region more
  *          than there is room for. Behind an error nothing has changed.
  * Source:  DESIGN.md 3.0.
@@ -158,7 +158,7 @@ WPP_API WPP_MUST_CHECK int wpp_regions_remove(struct wpp_regions *t, uint64_t st
  *
  * Regions are split where it begins and ends, and join their neighbours where they become equal.
  * Context: one thread at a time per table; O(log n) for each region met; no allocation; stack <=
- *          512 bytes.
+ *          640 bytes.
  * Return:  0; WPP_EINVAL; WPP_ENOENT: a part of it is not mapped; WPP_ENOSPC: no room for the
  *          splits. Behind an error nothing has changed.
  * Source:  DESIGN.md 3.0.
@@ -172,7 +172,7 @@ WPP_API WPP_MUST_CHECK int wpp_regions_protect(struct wpp_regions *t, uint64_t s
  * @addr: any address.
  * @r:    out; its path is valid until the next change of the table. Untouched behind an error.
  *
- * Context: one thread at a time per table; O(log n); no allocation; stack <= 512 bytes.
+ * Context: one thread at a time per table; O(log n); no allocation; stack <= 640 bytes.
  * Return:  0; WPP_ENOENT.
  * Source:  DESIGN.md 3.0.
  */
@@ -186,7 +186,7 @@ WPP_API WPP_MUST_CHECK int wpp_regions_find(const struct wpp_regions *t, uint64_
  *       middle, set it to an address: the first region that starts there or behind it comes next.
  * @r:   out; its path is valid until the next change of the table. Untouched behind an error.
  *
- * Context: one thread at a time per table; O(log n); no allocation; stack <= 512 bytes.
+ * Context: one thread at a time per table; O(log n); no allocation; stack <= 640 bytes.
  * Return:  0; WPP_ENOENT at the end.
  * Source:  DESIGN.md 3.0.
  */

@@ -70,7 +70,7 @@ struct wpp_store_cfg {
  *
  * Whatever was there is unreachable afterwards. A cut in between leaves the old store, none, or the
  * new one. Durable on return.
- * Context: the backend's thread; no allocation; waits for the medium.
+ * Context: the backend's thread; no allocation; stack <= 1 KiB; waits for the medium.
  * Return:  0; WPP_EINVAL (@m or @geo is unsound), WPP_ERANGE (@geo leaves the medium): nothing was
  *          written; WPP_EIO or another error of the backend: as after a cut.
  * Source:  FORMAT.md 3.1.
@@ -87,7 +87,7 @@ WPP_API WPP_MUST_CHECK int wpp_store_format(struct wpp_backend *be, const struct
  * @scratch:   [4096] bytes, aligned to 4096; overwritten.
  *
  * Only reads. The second label counts when the first one is damaged.
- * Context: the backend's thread; no allocation; waits for the medium.
+ * Context: the backend's thread; no allocation; stack <= 1 KiB; waits for the medium.
  * Return:  0; WPP_EFORMAT: no store of ours, or one of an unknown version; WPP_ECORRUPT: ours, but
  *          both labels are damaged; WPP_EINVAL (@m or @label_off); WPP_EIO or another error of the
  *          backend.
@@ -127,8 +127,9 @@ WPP_API uint64_t wpp_store_workspace(const struct wpp_geometry *geo, const struc
  * place. With WPP_STORE_RDONLY it is left out, too. A medium without any generation opens.
  *
  * A store has one thread at a time, its backend's: the caller serialises all calls with the store,
- * its writer and its readers, but for wpp_store_sums().
- * Context: the store's thread; no allocation; stack <= 1 KiB; waits for the medium.
+ * its writer and its readers, but for wpp_store_sums(). Limits of the stack leave out what the
+ * backend takes.
+ * Context: the store's thread; no allocation; stack <= 1280 bytes; waits for the medium.
  * Return:  0; WPP_EINVAL: @cfg, @m or the alignment of @ws; WPP_EFORMAT: no store, or one of an
  *          unknown version; WPP_ECORRUPT: both labels are damaged; WPP_EROFS: a later version
  *          allows to read only; WPP_ENOMEM: @ws is too small for the geometry or for what a
@@ -146,7 +147,7 @@ WPP_API WPP_MUST_CHECK int wpp_store_open(struct wpp_store **out, struct wpp_bac
  *
  * Aborts an open writer and waits for moves in flight. Readers are gone as well; the backend stays
  * open.
- * Context: the store's thread; no allocation; waits for the medium.
+ * Context: the store's thread; no allocation; stack <= 640 bytes; waits for the medium.
  * Source:  DESIGN.md 3.3.
  */
 WPP_API void wpp_store_close(struct wpp_store *st);
@@ -213,7 +214,7 @@ WPP_API void wpp_store_usage(const struct wpp_store *st, struct wpp_usage *usage
  * @generation: its number; 0: all of the image.
  *
  * Durable on return; a cut leaves each generation whole or gone.
- * Context: the store's thread; no allocation; waits for the medium.
+ * Context: the store's thread; no allocation; stack <= 640 bytes; waits for the medium.
  * Return:  0; WPP_ENOENT (no such generation), WPP_EBUSY (a writer or reader of that image is
  *          open), WPP_EROFS, WPP_EPOISON: nothing was changed; WPP_EIO or another error of the
  *          backend: the store is poisoned, each generation is whole or gone.
@@ -271,7 +272,7 @@ WPP_API void wpp_store_give_back(struct wpp_store *st, void *mem, uint64_t len);
  *
  * Reads the page tables of the newest generation when they are not in the workspace already, so
  * begin ahead of the trigger: what follows costs what changed (I5).
- * Context: the store's thread; no allocation; waits for the medium.
+ * Context: the store's thread; no allocation; stack <= 640 bytes; waits for the medium.
  * Return:  0; WPP_EINVAL (name or flags), WPP_EROFS, WPP_EPOISON, WPP_EBUSY (there is a writer),
  *          WPP_ENOSPC (no commit slot, or 64 generations of all images are live), WPP_ENOMEM (the
  *          workspace is too small for the tables), WPP_ECORRUPT, WPP_EIO or another error of the
@@ -304,7 +305,8 @@ WPP_API WPP_MUST_CHECK int wpp_writer_number(struct wpp_writer *w, uint64_t gene
  *         wpp_writer_settle() returns. Inside what wpp_writer_direct() gave: in place, no copy.
  *
  * Putting a page again replaces it. The newest committed generation is not touched (I1).
- * Context: the store's thread; no allocation; waits when the medium's queue is full.
+ * Context: the store's thread; no allocation; stack <= 640 bytes; waits when the medium's queue is
+ *          full.
  * Return:  0; WPP_EINVAL, WPP_ENOSPC, WPP_ENOMEM: nothing of this call was taken, the writer is
  *          usable; WPP_EIO or another error of the backend: the store is poisoned, only
  *          wpp_writer_abort() is left.
@@ -337,7 +339,7 @@ WPP_API void wpp_store_sums(const struct wpp_store *st, const void *data, uint32
  *         with a wrong one the page is damaged for every reader.
  *
  * For who can sum pages while they are in the cache of a CPU, or on several CPUs.
- * Context: as wpp_writer_put().
+ * Context: as wpp_writer_put(), stack <= 640 bytes.
  * Return:  as wpp_writer_put().
  * Source:  DESIGN.md 4.1.
  */
@@ -357,7 +359,7 @@ WPP_API WPP_MUST_CHECK int wpp_writer_put_summed(struct wpp_writer *w, uint32_t 
  *
  * Pages with neighbouring addresses go out in one move; the others lie side by side on the medium
  * all the same, so that a backend can gather them.
- * Context: as wpp_writer_put().
+ * Context: as wpp_writer_put(), stack <= 640 bytes.
  * Return:  as wpp_writer_put().
  * Source:  DESIGN.md 4.3.
  */
@@ -373,7 +375,7 @@ WPP_API WPP_MUST_CHECK int wpp_writer_put_pages(struct wpp_writer *w, uint32_t s
  *
  * Fill the first n <= *@got pages, then wpp_writer_put() them with this pointer as data; what was
  * not put is free again with the next call of wpp_writer_direct(), commit or abort.
- * Context: the store's thread; no allocation; may wait for the medium.
+ * Context: the store's thread; no allocation; stack <= 640 bytes; may wait for the medium.
  * Return:  address of [*@got][4096] bytes; NULL when the medium is not WPP_CAP_DIRECT, is full, or
  *          has failed: put from other memory, which tells which.
  * Source:  DESIGN.md 4, invariant I1.
@@ -388,7 +390,7 @@ WPP_API void *wpp_writer_direct(struct wpp_writer *w, uint32_t want, uint32_t *g
  * @nr:    pages; the range ends at or below WPP_PAGE_INDEX_MAX.
  *
  * Older generations keep them. A space without pages is gone.
- * Context: the store's thread; no allocation; does not touch the medium.
+ * Context: the store's thread; no allocation; stack <= 640 bytes; does not touch the medium.
  * Return:  0, also when there were none; WPP_EINVAL: nothing was changed.
  * Source:  DESIGN.md 3.2.
  */
@@ -402,7 +404,7 @@ WPP_API WPP_MUST_CHECK int wpp_writer_cut(struct wpp_writer *w, uint32_t space, 
  * @data:   in, [@len] bytes, any alignment; copied, or borrowed until wpp_writer_settle() returns.
  * @len:    bytes; 0 empties the stream.
  *
- * Context: as wpp_writer_put().
+ * Context: as wpp_writer_put(), stack <= 640 bytes.
  * Return:  as wpp_writer_put(); WPP_ENOSPC also when the stream is longer than its section.
  * Source:  FORMAT.md 3.4.
  */
@@ -414,7 +416,7 @@ WPP_API WPP_MUST_CHECK int wpp_writer_stream(struct wpp_writer *w, enum wpp_stre
  * @w: the writer.
  *
  * Nothing is durable by that: wpp_writer_commit() is what makes it so.
- * Context: the store's thread; no allocation; waits for the medium.
+ * Context: the store's thread; no allocation; stack <= 640 bytes; waits for the medium.
  * Return:  0; WPP_EIO or another error of the backend: of the first write that failed; the store is
  *          poisoned, the buffers are free all the same.
  * Source:  DESIGN.md 4.
@@ -437,7 +439,7 @@ WPP_API uint64_t wpp_writer_mark(const struct wpp_writer *w);
  * @w:    the writer.
  * @mark: from wpp_writer_mark().
  *
- * Context: the store's thread; no allocation; waits for the medium.
+ * Context: the store's thread; no allocation; stack <= 640 bytes; waits for the medium.
  * Return:  as wpp_writer_settle().
  * Source:  DESIGN.md 4.1.
  */
@@ -452,7 +454,7 @@ WPP_API WPP_MUST_CHECK int wpp_writer_settle_to(struct wpp_writer *w, uint64_t m
  * What was reported saved survives a power cut at that instant. The oldest generations beyond
  * cfg.generations are released. A medium with WPP_CAP_FUA takes the record as one durable write
  * instead of the second flush.
- * Context: the store's thread; no allocation; waits for the medium.
+ * Context: the store's thread; no allocation; stack <= 640 bytes; waits for the medium.
  * Return:  0; WPP_ENOSPC (no room for the tables): nothing was committed, the older generation is
  *          live, the store is usable; WPP_EIO or another error of the backend: the store is
  *          poisoned; reopen it to learn which generation is live.
@@ -465,7 +467,7 @@ WPP_API WPP_MUST_CHECK int wpp_writer_commit(struct wpp_writer *w, uint64_t real
  * wpp_writer_abort() - give the generation up; the live ones are as before
  * @w: the writer; gone afterwards, and no buffer of it is used any more.
  *
- * Context: the store's thread; no allocation; waits for moves in flight.
+ * Context: the store's thread; no allocation; stack <= 640 bytes; waits for moves in flight.
  * Source:  DESIGN.md 3.1, invariant I1.
  */
 WPP_API void wpp_writer_abort(struct wpp_writer *w);
@@ -481,7 +483,7 @@ WPP_API void wpp_writer_abort(struct wpp_writer *w);
  * @diag:       out, may be NULL: what is damaged.
  *
  * A generation that is released while it is read keeps its blocks until wpp_reader_close().
- * Context: the store's thread; no allocation; waits for the medium.
+ * Context: the store's thread; no allocation; stack <= 1 KiB; waits for the medium.
  * Return:  0; WPP_ENOENT; WPP_EBUSY (8 readers are open); WPP_ECORRUPT: its commit record does not
  *          verify any more; WPP_EIO or another error of the backend.
  * Source:  DESIGN.md 3.2; FORMAT.md 5.
@@ -528,7 +530,7 @@ WPP_API uint64_t wpp_reader_stream_len(const struct wpp_reader *r, enum wpp_stre
  * @buf:    out, [@len] bytes, any alignment; undefined behind an error.
  * @len:    bytes; the part ends at or before wpp_reader_stream_len().
  *
- * Context: the store's thread; no allocation; waits for the medium.
+ * Context: the store's thread; no allocation; stack <= 1 KiB; waits for the medium.
  * Return:  0; WPP_EINVAL (no such stream), WPP_ERANGE, WPP_ECORRUPT, WPP_EIO or another error of
  *          the backend.
  * Source:  FORMAT.md 3.4, 5; invariant I4.
@@ -558,7 +560,7 @@ struct wpp_run {
  * @max:   longest run wanted, in pages, >= 1.
  * @run:   out; untouched when there is none.
  *
- * Context: the store's thread; no allocation; waits for the medium (tables).
+ * Context: the store's thread; no allocation; stack <= 1 KiB; waits for the medium (tables).
  * Return:  0; WPP_ENOENT: no page there or behind; WPP_EINVAL (@max is 0); WPP_ECORRUPT, WPP_EIO or
  *          another error of the backend.
  * Source:  FORMAT.md 3.4.
@@ -572,7 +574,7 @@ WPP_API WPP_MUST_CHECK int wpp_reader_next(struct wpp_reader *r, uint32_t space,
  * @space: id to begin at; 0 finds the streams, too.
  * @found: out: the smallest id >= @space that has pages; untouched behind an error.
  *
- * Context: the store's thread; no allocation; waits for the medium (directory).
+ * Context: the store's thread; no allocation; stack <= 1 KiB; waits for the medium (directory).
  * Return:  0; WPP_ENOENT when there is none; WPP_ECORRUPT, WPP_EIO or another error of the backend.
  * Source:  FORMAT.md 3.3.
  */
@@ -587,7 +589,7 @@ WPP_API WPP_MUST_CHECK int wpp_reader_next_space(struct wpp_reader *r, uint32_t 
  *        error.
  * @diag: out, may be NULL: the first damaged page.
  *
- * Context: the store's thread; no allocation; waits for the medium.
+ * Context: the store's thread; no allocation; stack <= 1 KiB; waits for the medium.
  * Return:  0; WPP_EINVAL: not a run of this generation, or @buf is not aligned; WPP_ECORRUPT: at
  *          least one page is damaged; WPP_EIO or another error of the backend.
  * Source:  FORMAT.md 5; invariant I4.
@@ -606,7 +608,7 @@ WPP_API WPP_MUST_CHECK int wpp_reader_read(struct wpp_reader *r, const struct wp
  *
  * Runs that are neighbours on the medium are read in one move: scattered pages cost what they
  * weigh.
- * Context: the store's thread; no allocation; waits for the medium.
+ * Context: the store's thread; no allocation; stack <= 1 KiB; waits for the medium.
  * Return:  as wpp_reader_read().
  * Source:  DESIGN.md 4; invariant I4.
  */
@@ -621,7 +623,7 @@ WPP_API WPP_MUST_CHECK int wpp_reader_gather(struct wpp_reader *r, const struct 
  * @diag: out, may be NULL: the first damaged page.
  *
  * For those who move the pages by their own means (mmap, DMA): verification only, no I/O on pages.
- * Context: the store's thread; no allocation; waits for the medium (tables).
+ * Context: the store's thread; no allocation; stack <= 1 KiB; waits for the medium (tables).
  * Return:  as wpp_reader_read().
  * Source:  FORMAT.md 5; invariant I4.
  */
