@@ -6,120 +6,52 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "files/files.h"
+#include "memory/memory.h"
 #include "round.h"
 
 struct shared *sh;
 
-/* ---- What capture.c and recreate.c would give: memory objects are copied here ---- */
+/* ---- Memory objects: the bytes, which are not in the records, are copied here ---- */
 
-#define OBJS_MAX   16
 #define FIRST_FREE 1010 /* no scenario uses numbers from here on */
 
-static struct memobj objs[OBJS_MAX];
-static size_t nr_objs;
-
-struct memobj *wppi_capture_memobj(struct capture *c, uint32_t kind, int fd, const char *name)
+static int copy_object(int from)
 {
-	struct stat st;
-
-	(void)c;
-	(void)name;
-	if (fstat(fd, &st))
-		return NULL;
-	for (size_t i = 0; i < nr_objs; i++) {
-		if (objs[i].dev == st.st_dev && objs[i].ino == st.st_ino) {
-			close(fd);
-			return &objs[i];
-		}
-	}
-	if (nr_objs == OBJS_MAX)
-		return NULL;
-	objs[nr_objs] = (struct memobj){
-		.id = (uint32_t)nr_objs + 1,
-		.dev = st.st_dev,
-		.ino = st.st_ino,
-		.kind = kind,
-		.fd = fd,
-		.size = (uint64_t)st.st_size,
-	};
-	return &objs[nr_objs++];
-}
-
-int wppi_recreate_memobj(const struct recreate *r, uint64_t id)
-{
-	for (size_t i = 0; i < r->nr_objs; i++) {
-		if (r->objs[i].id == id)
-			return r->objs[i].fd;
-	}
-	return -1;
-}
-
-static void make_objs(struct recreate *r)
-{
-	static struct memobj_fd made[OBJS_MAX];
+	int to = memfd_create("object", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	char data[4096];
+	ssize_t n;
 
-	for (size_t i = 0; i < nr_objs; i++) {
-		int fd = memfd_create("object", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-		ssize_t n;
-
-		lseek(objs[i].fd, 0, SEEK_SET);
-		while ((n = read(objs[i].fd, data, sizeof(data))) > 0)
-			assert_int_equal(write(fd, data, (size_t)n), n);
-		close(objs[i].fd);
-		made[i] = (struct memobj_fd){ .id = objs[i].id, .fd = fd };
-	}
-	r->objs = made;
-	r->nr_objs = nr_objs;
-	nr_objs = 0;
+	lseek(from, 0, SEEK_SET);
+	while ((n = read(from, data, sizeof(data))) > 0)
+		assert_int_equal(write(to, data, (size_t)n), n);
+	return to;
 }
 
-int wppi_recreate_next(const struct recreate *r, uint16_t type, size_t *pos, struct wpp_rec *rec)
+static void copy_objects(const struct tree *from, struct tree *to)
 {
-	int err;
-
-	do
-		err = wpp_rec_next(r->pcb, r->pcb_len, pos, rec);
-	while (!err && rec->type != type);
-	return err;
+	to->objs = calloc(from->nr_objs + 1, sizeof(*to->objs));
+	assert_non_null(to->objs);
+	for (size_t i = 0; i < from->nr_objs; i++)
+		to->objs[i] = (struct memobj){
+			.id = from->objs[i].id,
+			.fd = copy_object(from->objs[i].fd),
+		};
+	to->nr_objs = from->nr_objs;
 }
 
-int wppi_child_fail(struct recreate *r, int err, const char *fmt, ...)
-{
-	va_list ap;
-
-	(void)r;
-	va_start(ap, fmt);
-	if (!sh->failed[0])
-		vsnprintf(sh->failed, sizeof(sh->failed), fmt, ap);
-	va_end(ap);
-	return err;
-}
+/* ---- Notes ---- */
 
 static void add_note(const char *name, const char *text)
 {
 	size_t len = strlen(sh->notes);
 
 	snprintf(sh->notes + len, sizeof(sh->notes) - len, "%s: %s\n", name, text);
-}
-
-void wppi_child_note(struct recreate *r, enum wpp_note_kind kind, const char *name, const char *fmt,
-		     ...)
-{
-	char text[512];
-	va_list ap;
-
-	(void)r;
-	(void)kind;
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	add_note(name, text);
 }
 
 static void take_note(void *arg, const struct wpp_note *note)
@@ -159,40 +91,81 @@ static pid_t builder(void (*build)(void))
 }
 
 /* As the driver does: what is still needed is where the image has nothing, the rest is closed. */
-static void set_aside(struct recreate *r, struct wpp_recreate *how)
+static void set_aside(struct member *m)
 {
-	for (size_t i = 0; i < r->nr_objs; i++)
-		r->objs[i].fd = fcntl(r->objs[i].fd, F_DUPFD, FIRST_FREE);
+	struct tree *t = m->tree;
+
+	m->control = fcntl(m->control, F_DUPFD, FIRST_FREE);
+	for (size_t i = 0; i < t->nr_objs; i++)
+		t->objs[i].fd = fcntl(t->objs[i].fd, F_DUPFD, FIRST_FREE);
 	for (int i = 0; i < 3; i++)
-		how->stdio[i] = how->stdio[i] < 0 ? -1 : fcntl(how->stdio[i], F_DUPFD, FIRST_FREE);
+		t->how.stdio[i] =
+			t->how.stdio[i] < 0 ? -1 : fcntl(t->how.stdio[i], F_DUPFD, FIRST_FREE);
 	syscall(SYS_close_range, 0, FIRST_FREE - 1, 0);
-	r->how = how;
 }
 
-static pid_t recreator(struct recreate *r, void (*check)(void))
+static void recreate(struct member *m, void (*check)(void))
 {
-	pid_t pid = fork();
+	sigset_t all;
 
-	if (pid == 0) {
-		sigset_t all;
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, NULL);
+	set_aside(m);
+	sh->v[31] = (uint64_t)(int64_t)wppi_recreate_files.child(m);
+	if (sh->v[31])
+		_exit(2);
+	close(m->control);
+	sigemptyset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	if (check)
+		check();
+	else
+		raise(SIGSTOP);
+	_exit(0);
+}
 
-		sigfillset(&all);
-		sigprocmask(SIG_BLOCK, &all, NULL);
-		struct wpp_recreate how = *r->how;
+/* What the child says until it needs its control socket no more. */
+static void listen_to(int sock)
+{
+	struct message msg;
 
-		r->pid = getpid();
-		set_aside(r, &how);
-		sh->v[31] = (uint64_t)(int64_t)wppi_recreate_files.child(r);
-		if (sh->v[31])
-			_exit(2);
-		sigemptyset(&all);
-		sigprocmask(SIG_SETMASK, &all, NULL);
-		if (check)
-			check();
-		else
-			raise(SIGSTOP);
-		_exit(0);
+	while (wppi_message_receive(sock, &msg) == 0) {
+		if (msg.type == MESSAGE_NOTE)
+			add_note(msg.name, msg.text);
+		else if (msg.type == MESSAGE_FAILED && !sh->failed[0])
+			snprintf(sh->failed, sizeof(sh->failed), "%.500s", msg.text);
 	}
+	close(sock);
+}
+
+/* The records speak of the process that they were made of; the new one has another pid. */
+static void take_new_pid(struct tree *t)
+{
+	const pid_t pid = getpid();
+
+	for (size_t i = 0; i < t->in_pcb.nr; i++) {
+		if (t->in_pcb.at[i].task == (uint32_t)t->members[0].pid)
+			t->in_pcb.at[i].task = (uint32_t)pid;
+	}
+	t->members[0].pid = pid;
+}
+
+static pid_t recreator(struct tree *t, void (*check)(void))
+{
+	struct member *m = &t->members[0];
+	int pair[2];
+	pid_t pid;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	pid = fork();
+	if (pid == 0) {
+		close(pair[0]);
+		m->control = pair[1];
+		take_new_pid(t);
+		recreate(m, check);
+	}
+	close(pair[1]);
+	listen_to(pair[0]);
 	return pid;
 }
 
@@ -209,40 +182,56 @@ static void end_child(pid_t pid)
 	waitpid(pid, NULL, 0);
 }
 
-static int capture(pid_t pid, const char *const *allow, bool collect, struct capture *c)
+/* A tree of one member, which is to be captured. */
+static void begin(struct tree *t, pid_t pid, const char *const *allow)
 {
+	*t = (struct tree){ .notes.report = &report, .notes.allow_lossy = allow };
+	t->members = calloc(1, sizeof(*t->members));
+	assert_non_null(t->members);
+	t->nr_members = 1;
+	t->members[0] = (struct member){ .tree = t, .pid = pid, .mem = -1 };
+	t->members[0].space = wppr_ids_space(&t->ids);
+	t->members[0].pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+}
+
+static void end(struct tree *t)
+{
+	wppi_memobjs_free(t);
+	wppi_buf_free(&t->notes.lossy);
+	wppi_buf_free(&t->pcb);
+	wppi_records_free(&t->in_pcb);
+	free(t->members);
+}
+
+static int capture(pid_t pid, const char *const *allow, bool collect, struct tree *t)
+{
+	struct member *m;
 	int err;
 
-	memset(c, 0, sizeof(*c));
-	c->pid = pid;
-	c->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	c->notes.report = &report;
-	c->notes.allow_lossy = allow;
-	err = wppi_capture_files.check(c);
-	if (!err && c->notes.nr_refused)
+	begin(t, pid, allow);
+	m = &t->members[0];
+	err = wppi_capture_files.check(m);
+	wppi_memobjs_free(t);
+	if (!err && t->notes.nr_refused)
 		err = WPP_EREFUSED;
 	if (!err && collect)
-		err = wppi_capture_files.collect(c);
-	close(c->pidfd);
-	wppi_buf_free(&c->notes.lossy);
+		err = wppi_capture_files.collect(m);
+	close(m->pidfd);
 	return err;
 }
 
-static void decode(struct capture *c, const struct wpp_recreate *how, struct recreate *r)
+/* The records of @from as those of an image. */
+static int decode(const uint8_t *pcb, size_t len, pid_t pid, const struct wpp_recreate *how,
+		  struct tree *t)
 {
-	memset(r, 0, sizeof(*r));
-	r->how = how;
-	r->notes.report = &report;
-	r->pcb = c->pcb.data;
-	r->pcb_len = c->pcb.len;
-	r->control = -1;
-	make_objs(r);
-}
+	uint8_t *copy = malloc(len + 1);
 
-static void close_objs(struct recreate *r)
-{
-	for (size_t i = 0; i < r->nr_objs; i++)
-		close(r->objs[i].fd);
+	assert_non_null(copy);
+	memcpy(copy, pcb, len);
+	begin(t, pid, NULL);
+	close(t->members[0].pidfd);
+	t->how = *how;
+	return wppi_records_load(&t->in_pcb, copy, len);
 }
 
 static struct wpp_recreate how_of(const struct scenario *s)
@@ -258,21 +247,22 @@ static struct wpp_recreate how_of(const struct scenario *s)
 static int one_round(const struct scenario *s, pid_t pid, bool last, pid_t *next)
 {
 	struct wpp_recreate how = how_of(s);
-	struct capture c;
-	struct recreate r;
-	int err = capture(pid, s->allow_lossy, true, &c);
+	struct tree was, now;
+	int err = capture(pid, s->allow_lossy, true, &was);
 
 	end_child(pid);
-	if (err)
-		return err;
-	if (s->between)
-		s->between();
-	decode(&c, &how, &r);
-	err = wppi_recreate_files.prepare(&r);
-	if (!err)
-		*next = recreator(&r, last ? s->check : NULL);
-	close_objs(&r);
-	wppi_buf_free(&c.pcb);
+	if (!err) {
+		if (s->between)
+			s->between();
+		err = decode(was.pcb.data, was.pcb.len, pid, &how, &now);
+		copy_objects(&was, &now);
+		if (!err)
+			err = wppi_recreate_files.prepare(&now.members[0]);
+		if (!err)
+			*next = recreator(&now, last ? s->check : NULL);
+		end(&now);
+	}
+	end(&was);
 	return err;
 }
 
@@ -304,13 +294,13 @@ void round_trip(const struct scenario *s)
 int round_refused(void (*build)(void))
 {
 	pid_t pid = builder(build);
-	struct capture c;
+	struct tree t;
 	int err;
 
 	expect_stopped(pid);
-	err = capture(pid, NULL, false, &c);
+	err = capture(pid, NULL, false, &t);
 	end_child(pid);
-	wppi_buf_free(&c.pcb);
+	end(&t);
 	return err;
 }
 
@@ -333,32 +323,33 @@ int round_recreate_error(const struct scenario *s)
 
 void round_mutate(void (*build)(void), unsigned int rounds)
 {
-	struct wpp_recreate how = { .flags = WPP_RECREATE_FILES_WARN };
+	const struct wpp_recreate how = { .flags = WPP_RECREATE_FILES_WARN };
 	pid_t pid = builder(build);
 	uint64_t seed = 88172645463325252u;
-	struct capture c;
+	struct tree was;
 	uint8_t *copy;
 
 	expect_stopped(pid);
-	assert_int_equal(capture(pid, NULL, true, &c), 0);
+	assert_int_equal(capture(pid, NULL, true, &was), 0);
 	end_child(pid);
-	copy = malloc(c.pcb.len);
+	copy = malloc(was.pcb.len);
+	assert_non_null(copy);
 	for (unsigned int i = 0; i < rounds; i++) {
-		struct recreate r = { .how = &how, .pcb = copy, .pcb_len = c.pcb.len };
+		struct tree t;
 
-		memcpy(copy, c.pcb.data, c.pcb.len);
+		memcpy(copy, was.pcb.data, was.pcb.len);
 		for (unsigned int n = 0; n <= i % 3; n++) {
 			seed ^= seed << 13;
 			seed ^= seed >> 7;
 			seed ^= seed << 17;
-			copy[seed % c.pcb.len] ^= (uint8_t)(seed >> 40 | 1);
+			copy[seed % was.pcb.len] ^= (uint8_t)(seed >> 40 | 1);
 		}
-		wppi_recreate_files.prepare(&r);
+		if (decode(copy, was.pcb.len, pid, &how, &t) == 0)
+			(void)wppi_recreate_files.prepare(&t.members[0]);
+		end(&t);
 	}
 	free(copy);
-	wppi_buf_free(&c.pcb);
-	while (nr_objs)
-		close(objs[--nr_objs].fd);
+	end(&was);
 }
 
 /* ---- For scenarios ---- */

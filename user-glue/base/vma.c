@@ -5,7 +5,10 @@
 #include <sys/mman.h>
 #include <sys/sysmacros.h>
 
-#include "capture/capture.h"
+#include <wpp/pcb.h>
+
+#include "base/proc.h"
+#include "base/vma.h"
 
 /* The two-letter codes behind "VmFlags:" in smaps that matter here. */
 static const struct {

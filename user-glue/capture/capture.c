@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* wpp_process_persist(): check, freeze, ask, collect, copy, commit, let go. */
+/* Saving a tree: check, freeze, ask, collect, copy, commit, let go. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -11,234 +11,373 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "capture/capture.h"
+#include <wpp/tree.h>
 
-/* Memory comes last: descriptors may add memory objects of their own. */
-static const struct capture_class *const classes[] = {
-	&wppi_capture_process, &wppi_capture_threads, &wppi_capture_signals,
-	&wppi_capture_timers,  &wppi_capture_limits,  &wppi_capture_creds,
-	&wppi_capture_sched,   &wppi_capture_files,   &wppi_capture_memory,
+#include "capture/capture.h"
+#include "memory/memory.h"
+#include "state/state.h"
+#include "stop/stop.h"
+
+#define PERSIST_FLAGS (WPP_PERSIST_KILL | WPP_PERSIST_NO_SYNC)
+
+struct wpp_tree {
+	struct tree t;
+	char image[WPP_IMAGE_NAME_MAX + 1];
 };
-#define NR_CLASSES (sizeof(classes) / sizeof(classes[0]))
 
 /* ---- Beginning and end ---- */
 
-static int capture_init(struct capture *c, pid_t pid, const struct wpp_persist *how)
+static int take_how(struct tree *t, const struct wpp_persist *how)
 {
-	memset(c, 0, sizeof(*c));
-	c->pidfd = c->mem = -1;
-	c->called_ns = wppi_now_ns(CLOCK_MONOTONIC);
-	if (pid <= 0 || (how && how->size != sizeof(*how)))
-		return WPP_EINVAL;
-	c->pid = pid;
-	c->mm_space = WPP_SPACE_FIRST;
-	c->notes.task = (uint32_t)pid;
-	c->go_on = !how || !(how->flags & WPP_PERSIST_KILL);
-	if (how) {
-		c->notes.report = how->report;
-		c->notes.allow_lossy = how->allow_lossy;
-		c->no_sync = how->flags & WPP_PERSIST_NO_SYNC;
-	}
-	c->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	if (c->pidfd >= 0)
+	if (!how)
 		return 0;
-	return errno == ESRCH || errno == EINVAL ? WPP_ENOENT : -errno;
+	if (how->size != sizeof(*how) || how->flags & ~(uint32_t)PERSIST_FLAGS)
+		return WPP_EINVAL;
+	t->go_on = !(how->flags & WPP_PERSIST_KILL);
+	t->no_sync = how->flags & WPP_PERSIST_NO_SYNC;
+	t->notes.report = how->report;
+	t->notes.allow_lossy = how->allow_lossy;
+	return 0;
 }
 
-static void capture_free(struct capture *c)
+int wpp_tree_begin(struct wpp_store *st, const char *image, const struct wpp_persist *how,
+		   struct wpp_tree **out)
 {
-	for (size_t i = 0; i < NR_CLASSES; i++) {
-		if (classes[i]->done)
-			classes[i]->done(c);
+	struct wpp_tree *tree;
+	int err;
+
+	*out = NULL;
+	if (strlen(image) > WPP_IMAGE_NAME_MAX)
+		return WPP_EINVAL;
+	tree = calloc(1, sizeof(*tree));
+	if (!tree)
+		return WPP_ENOMEM;
+	tree->t.store = st;
+	tree->t.go_on = true;
+	strcpy(tree->image, image);
+	err = take_how(&tree->t, how);
+	if (err)
+		free(tree);
+	else
+		*out = tree;
+	return err;
+}
+
+static int member_init(struct member *m, struct tree *t, pid_t pid)
+{
+	*m = (struct member){ .tree = t, .pid = pid, .mem = -1 };
+	m->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (m->pidfd < 0)
+		return errno == ESRCH || errno == EINVAL ? WPP_ENOENT : -errno;
+	m->space = wppr_ids_space(&t->ids);
+	if (m->space)
+		return 0;
+	close(m->pidfd);
+	return WPP_ENOSPC;
+}
+
+int wpp_tree_add(struct wpp_tree *tree, pid_t pid)
+{
+	struct tree *t = &tree->t;
+	struct member *grown;
+	int err;
+
+	if (pid <= 0)
+		return WPP_EINVAL;
+	if (t->nr_members) { /* I10: what could not come back is not saved */
+		wppi_refuse(&t->members[0], "children",
+			    "process %d would be a second one: an image of several can't be "
+			    "recreated yet",
+			    (int)pid);
+		return WPP_EREFUSED;
 	}
-	for (size_t i = 0; i < c->nr_threads; i++) {
-		free(c->threads[i].xsave);
-		free(c->threads[i].status);
-		wppi_script_free(&c->threads[i].asked);
+	grown = realloc(t->members, (t->nr_members + 1) * sizeof(*grown));
+	if (!grown)
+		return WPP_ENOMEM;
+	t->members = grown;
+	err = member_init(&grown[t->nr_members], t, pid);
+	if (!err)
+		t->nr_members++;
+	return err;
+}
+
+static void member_reset(struct member *m)
+{
+	for (const struct capture_class *const *c = wppi_capture_classes; *c; c++) {
+		if ((*c)->done)
+			(*c)->done(m);
 	}
-	free(c->threads);
-	wppi_copy_free(c);
-	wppi_buf_free(&c->pcb);
-	wppi_buf_free(&c->regions);
-	wppi_buf_free(&c->notes.lossy);
-	if (c->mem >= 0)
-		close(c->mem);
-	if (c->pidfd >= 0)
-		close(c->pidfd);
+	if (m->mem >= 0)
+		close(m->mem);
+	m->mem = -1;
 }
 
-/* After the check: the right to trace is known, and the program won't change any more. */
-static int open_memory(struct capture *c)
+/* What one save has made; the members stay. */
+static void tree_reset(struct tree *t)
 {
-	char path[64];
+	struct member *m;
 
-	snprintf(path, sizeof(path), "/proc/%d/mem", (int)c->pid);
-	c->mem = open(path, O_RDWR | O_CLOEXEC);
-	return c->mem < 0 ? -errno : 0;
+	wppi_for_members(m, t) member_reset(m);
+	wppi_memobjs_free(t);
+	wppi_copy_free(t);
+	wppi_buf_free(&t->pcb);
+	wppi_buf_free(&t->regions);
+	wppi_buf_free(&t->notes.lossy);
+	t->notes.nr_refused = 0;
 }
 
-static int refused(struct capture *c)
+void wpp_tree_finish(struct wpp_tree *tree)
 {
-	return c->notes.nr_refused ? WPP_EREFUSED : 0;
+	if (!tree)
+		return;
+	tree_reset(&tree->t);
+	for (size_t i = 0; i < tree->t.nr_members; i++)
+		close(tree->t.members[i].pidfd);
+	free(tree->t.members);
+	free(tree);
+}
+
+/* ---- Over all members ---- */
+
+static int for_members(struct tree *t, int (*run)(struct member *m))
+{
+	struct member *m;
+	int err = 0;
+
+	wppi_for_members(m, t) err = err ? err : run(m);
+	return err;
+}
+
+static int refused_any(struct tree *t)
+{
+	return t->notes.nr_refused ? WPP_EREFUSED : 0;
 }
 
 /* ---- Check ---- */
 
-static int check(struct capture *c)
+static int check_member(struct member *m)
 {
-	int err = wppi_check_process(c);
+	int err = wppi_check_process(m);
 
-	for (size_t i = 0; !err && i < NR_CLASSES; i++) {
-		if (classes[i]->check)
-			err = classes[i]->check(c);
+	for (const struct capture_class *const *c = wppi_capture_classes; !err && *c; c++) {
+		if ((*c)->check)
+			err = (*c)->check(m);
 	}
-	return err ? err : refused(c);
+	return err;
 }
 
-int wpp_process_check(pid_t pid, const struct wpp_persist *how)
+static int check(struct tree *t)
 {
-	struct capture c;
-	int err = capture_init(&c, pid, how);
+	int err = for_members(t, check_member);
 
-	if (!err)
-		err = check(&c);
-	capture_free(&c);
+	wppi_memobjs_free(t); /* files may come and go until all are stopped */
+	return err ? err : refused_any(t);
+}
+
+int wpp_tree_check(struct wpp_tree *tree)
+{
+	struct tree *t = &tree->t;
+	int err = t->nr_members ? check(t) : WPP_EINVAL;
+
+	tree_reset(t);
 	return err;
 }
 
 /* ---- Collect ---- */
 
-static int ask_thread(struct capture *c, struct thread *t)
+/* The right to trace is known, and the program won't change any more. */
+static int open_memory(struct member *m)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/mem", (int)m->pid);
+	m->mem = open(path, O_RDWR | O_CLOEXEC);
+	return m->mem < 0 ? -errno : 0;
+}
+
+static int ask_thread(struct member *m, struct thread *thread)
 {
 	int err = 0;
 
-	wppi_script_init(&t->asked);
-	for (size_t i = 0; !err && i < NR_CLASSES; i++) {
-		if (classes[i]->ask)
-			err = classes[i]->ask(c, t, &t->asked);
+	wppi_script_init(&thread->asked);
+	for (const struct capture_class *const *c = wppi_capture_classes; !err && *c; c++) {
+		if ((*c)->ask)
+			err = (*c)->ask(m, thread, &thread->asked);
 	}
-	return err ? err : wppi_ask(c, t);
+	return err ? err : wppi_ask(m, thread);
 }
 
-static void record_machine(struct capture *c)
+static int ask_member(struct member *m)
 {
+	int err = 0;
+
+	for (size_t i = 0; !err && i < m->nr_threads; i++)
+		err = ask_thread(m, &m->threads[i]);
+	return err;
+}
+
+static void record_machine(struct tree *t)
+{
+	const struct member *root = &t->members[0];
 	struct wpp_rec_machine rec = {
 		.arch = WPP_ARCH_X86_64,
-		.page_size = WPP_PAGE_SIZE,
-		.xcr0 = wppi_xcr0(&c->threads[0]),
-		.xsave_len = c->threads[0].xsave_len,
+		.page_size = (uint64_t)sysconf(_SC_PAGESIZE),
+		.xcr0 = wppi_xcr0(&root->threads[0]),
+		.xsave_len = root->threads[0].xsave_len,
 		.realtime_ns = wppi_now_ns(CLOCK_REALTIME),
 	};
 	struct utsname uts;
 
-	wppi_clocks_of(c->pid, &rec.monotonic_ns, &rec.boottime_ns);
+	wppi_clocks_of(root->pid, &rec.monotonic_ns, &rec.boottime_ns);
 	wppi_boot_id(&rec.boot_id_hi, &rec.boot_id_lo);
 	uname(&uts);
-	WPPI_REC(&c->pcb, MACHINE, 0, 0, &rec, uts.release, strlen(uts.release));
+	WPPI_REC(&t->pcb, MACHINE, 0, 0, &rec, uts.release, strlen(uts.release));
 }
 
-static int collect(struct capture *c)
+static int collect_member(struct member *m)
 {
 	int err = 0;
 
-	for (size_t i = 0; !err && i < c->nr_threads; i++)
-		err = ask_thread(c, &c->threads[i]);
-	if (err)
-		return err;
-	record_machine(c);
-	for (size_t i = 0; !err && i < NR_CLASSES; i++)
-		err = classes[i]->collect(c);
-	if (err)
-		return err;
-	wppi_memobj_records(c);
-	if (c->notes.lossy.len)
-		wppi_buf_add(&c->pcb, c->notes.lossy.data, c->notes.lossy.len);
-	if (c->pcb.failed || c->regions.failed || c->notes.lossy.failed)
-		return WPP_ENOMEM;
-	return refused(c);
-}
-
-/* ---- Persist ---- */
-
-static int sync_files(struct capture *c)
-{
-	uint64_t start = wppi_now_ns(CLOCK_MONOTONIC);
-	int err = c->no_sync ? 0 : wppi_files_sync(c);
-
-	c->sync_ns = wppi_now_ns(CLOCK_MONOTONIC) - start;
+	for (const struct capture_class *const *c = wppi_capture_classes; !err && *c; c++) {
+		if ((*c)->collect)
+			err = (*c)->collect(m);
+	}
 	return err;
 }
 
-/* What is done to a frozen process before its pages are copied. */
+static int collect_records(struct tree *t)
+{
+	int err = for_members(t, ask_member);
+
+	if (err)
+		return err;
+	record_machine(t);
+	err = for_members(t, collect_member);
+	if (err)
+		return err;
+	wppi_memobj_records(t);
+	if (t->notes.lossy.len)
+		wppi_buf_add(&t->pcb, t->notes.lossy.data, t->notes.lossy.len);
+	if (t->pcb.failed || t->regions.failed || t->notes.lossy.failed)
+		return WPP_ENOMEM;
+	return refused_any(t);
+}
+
+/* ---- Save ---- */
+
+static int read_registers(struct tree *t)
+{
+	return for_members(t, wppi_threads_read);
+}
+
+static int open_memories(struct tree *t)
+{
+	return for_members(t, open_memory);
+}
+
+static int list_mappings(struct tree *t)
+{
+	int err = for_members(t, wppi_regions_refresh);
+
+	wppi_memobjs_free(t);
+	return err;
+}
+
+static int look_at_threads(struct tree *t)
+{
+	return for_members(t, wppi_check_frozen);
+}
+
+static int sync_files(struct tree *t)
+{
+	uint64_t start = wppi_now_ns(CLOCK_MONOTONIC);
+	int err = t->no_sync ? 0 : for_members(t, wppi_files_sync);
+
+	t->sync_ns = wppi_now_ns(CLOCK_MONOTONIC) - start;
+	return err;
+}
+
+/* What is done to frozen processes before their pages are copied. */
 static const struct {
 	const char *what;
-	int (*run)(struct capture *c);
+	int (*run)(struct tree *t);
 } steps[] = {
-	{ "open its memory", open_memory },
-	{ "read its registers", wppi_threads_read },
-	{ "list its mappings", wppi_memory_refresh },
-	{ "look at its threads", wppi_check_frozen },
-	{ "do without what was refused", refused },
-	{ "make its files durable", sync_files },
-	{ "collect its state", collect },
+	{ "open its memory", open_memories },		{ "read its registers", read_registers },
+	{ "list its mappings", list_mappings },		{ "look at its threads", look_at_threads },
+	{ "do without what was refused", refused_any }, { "make its files durable", sync_files },
+	{ "collect its state", collect_records },
 };
 
-static int note_failure(struct capture *c, const char *what, int err)
+static int note_failure(struct tree *t, const char *what, int err)
 {
 	if (err && err != WPP_EREFUSED)
-		wppi_note(&c->notes, WPP_NOTE_ERROR, "persist", "can't %s: %s", what,
+		wppi_note(&t->notes, WPP_NOTE_ERROR, "persist", "can't %s: %s", what,
 			  err > -4096 ? strerror(-err) : wpp_strerror(err));
 	return err;
 }
 
-static int save_frozen(struct capture *c, struct wpp_writer *w, struct wpp_persisted *done)
+/*
+ * Those that go on run again as soon as their pages are in our hands; one that is killed must not
+ * do anything that its image does not know.
+ */
+static void let_go(struct tree *t)
+{
+	if (t->go_on)
+		wppi_thaw(t);
+}
+
+static int save_frozen(struct tree *t, struct wpp_writer *w)
 {
 	int err = 0;
 
 	for (size_t i = 0; !err && i < sizeof(steps) / sizeof(steps[0]); i++)
-		err = note_failure(c, steps[i].what, steps[i].run(c));
+		err = note_failure(t, steps[i].what, steps[i].run(t));
 	if (err)
 		return err;
-	err = wpp_writer_stream(w, WPP_STREAM_PCB, c->pcb.data, c->pcb.len);
+	err = wpp_writer_stream(w, WPP_STREAM_PCB, t->pcb.data, t->pcb.len);
 	if (!err)
-		err = wpp_writer_stream(w, WPP_STREAM_REGIONS, c->regions.data, c->regions.len);
+		err = wpp_writer_stream(w, WPP_STREAM_REGIONS, t->regions.data, t->regions.len);
 	if (!err)
-		err = wppi_pages_copy(c, &done->nr_pages);
-	done->nr_written = done->nr_pages;
-	done->nr_regions = c->vmas.nr;
-	done->nr_threads = c->nr_threads;
-	done->sync_ns = c->sync_ns;
-	return note_failure(c, "save it", err);
+		err = wppi_pages_copy(t, let_go);
+	return note_failure(t, "save it", err);
 }
 
-/*
- * One that goes on runs again as soon as its pages are in our hands; one that is killed must not
- * do anything that its image does not know.
- */
-static int freeze_and_save(struct capture *c, struct wpp_writer *w, struct wpp_persisted *done)
+static int freeze_and_save(struct tree *t, struct wpp_writer *w, struct wpp_persisted *done)
 {
-	int err = wppi_copy_prepare(c, w);
+	int err = wppi_copy_prepare(t, w);
 
 	if (!err)
-		err = note_failure(c, "stop it", wppi_freeze(c));
+		err = note_failure(t, "stop it", wppi_freeze(t));
 	if (!err)
-		err = save_frozen(c, w, done);
+		err = save_frozen(t, w);
 	if (err)
 		wpp_writer_abort(w);
 	else
 		err = wpp_writer_commit(w, wppi_now_ns(CLOCK_REALTIME), &done->generation);
-	done->durable_ns = wppi_now_ns(CLOCK_MONOTONIC) - c->called_ns;
-	if (err || c->go_on)
-		wppi_thaw(c);
+	done->durable_ns = wppi_now_ns(CLOCK_MONOTONIC) - t->called_ns;
+	if (err || t->go_on)
+		wppi_thaw(t);
 	else
-		wppi_kill(c);
-	done->frozen_ns = c->frozen_ns;
+		wppi_kill(t);
 	return err;
 }
 
+static void tell(const struct tree *t, struct wpp_persisted *done)
+{
+	const struct member *m;
+
+	wppi_for_members(m, t)
+	{
+		done->nr_regions += m->vmas.nr;
+		done->nr_threads += m->nr_threads;
+	}
+	done->nr_pages = done->nr_written = t->nr_pages;
+	done->sync_ns = t->sync_ns;
+	done->frozen_ns = t->frozen_ns;
+}
+
 struct job {
-	struct capture *c;
-	struct wpp_store *st;
+	struct tree *t;
 	const char *image;
 	struct wpp_persisted *done;
 	int err;
@@ -247,24 +386,24 @@ struct job {
 static void *persist(void *arg)
 {
 	struct job *job = arg;
-	struct capture *c = job->c;
+	struct tree *t = job->t;
 	struct wpp_writer *w;
 	int err;
 
 	wppi_urgency_raise();
-	err = wppi_copy_begin(c, job->st);
+	err = wppi_copy_begin(t);
 	if (!err)
-		err = check(c);
-	if (!err && c->go_on)
-		err = sync_files(c); /* so that little is left to do while it is stopped */
+		err = check(t);
+	if (!err && t->go_on)
+		err = sync_files(t); /* so that little is left to do while it is stopped */
 	if (!err)
-		err = wppi_copy_await(c);
+		err = wppi_copy_await(t);
 	if (!err)
-		err = wppi_make_room(c, job->st, job->image);
+		err = wppi_make_room(t, job->image);
 	if (!err)
-		err = wpp_writer_begin(job->st, job->image, WPP_WRITER_EMPTY, &w);
+		err = wpp_writer_begin(t->store, job->image, WPP_WRITER_EMPTY, &w);
 	if (!err)
-		err = freeze_and_save(c, w, job->done);
+		err = freeze_and_save(t, w, job->done);
 	job->err = err;
 	return NULL;
 }
@@ -284,23 +423,49 @@ static int persist_apart(struct job *job)
 	return job->err;
 }
 
+int wpp_tree_save(struct wpp_tree *tree, struct wpp_persisted *done)
+{
+	struct wpp_persisted result = { 0 };
+	struct tree *t = &tree->t;
+	struct job job = { .t = t, .image = tree->image, .done = &result };
+	int err;
+
+	t->called_ns = wppi_now_ns(CLOCK_MONOTONIC);
+	err = t->nr_members && t->store ? persist_apart(&job) : WPP_EINVAL;
+	tell(t, &result);
+	if (done)
+		*done = result;
+	tree_reset(t);
+	return err;
+}
+
+/* ---- One process ---- */
+
 int wpp_process_persist(struct wpp_store *st, const char *image, pid_t pid,
 			const struct wpp_persist *how, struct wpp_persisted *done)
 {
-	struct wpp_persisted result = { 0 };
-	struct capture c;
-	struct job job = {
-		.c = &c,
-		.st = st,
-		.image = image,
-		.done = &result,
-	};
-	int err = capture_init(&c, pid, how);
+	struct wpp_tree *tree;
+	int err = wpp_tree_begin(st, image, how, &tree);
+
+	if (done)
+		*done = (struct wpp_persisted){ 0 };
+	if (!err)
+		err = wpp_tree_add(tree, pid);
+	if (!err)
+		err = wpp_tree_save(tree, done);
+	wpp_tree_finish(tree);
+	return err;
+}
+
+int wpp_process_check(pid_t pid, const struct wpp_persist *how)
+{
+	struct wpp_tree *tree;
+	int err = wpp_tree_begin(NULL, "", how, &tree);
 
 	if (!err)
-		err = persist_apart(&job);
-	if (done)
-		*done = result;
-	capture_free(&c);
+		err = wpp_tree_add(tree, pid);
+	if (!err)
+		err = wpp_tree_check(tree);
+	wpp_tree_finish(tree);
 	return err;
 }

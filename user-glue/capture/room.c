@@ -17,8 +17,7 @@ static uint64_t status_bytes(const char *status, const char *key)
 	return value ? strtoull(value, NULL, 10) * 1024 : 0;
 }
 
-/* Upper bound of what a full generation takes: pages that are not a file's, and a little slack. */
-static uint64_t bytes_wanted(pid_t pid)
+static uint64_t bytes_of(pid_t pid)
 {
 	char *status;
 	uint64_t bytes;
@@ -28,6 +27,16 @@ static uint64_t bytes_wanted(pid_t pid)
 	bytes = status_bytes(status, "RssAnon") + status_bytes(status, "RssShmem") +
 		status_bytes(status, "VmSwap");
 	free(status);
+	return bytes;
+}
+
+/* Upper bound of what a full generation takes: pages that are not a file's, and a little slack. */
+static uint64_t bytes_wanted(const struct tree *t)
+{
+	const struct member *m;
+	uint64_t bytes = 0;
+
+	wppi_for_members(m, t) bytes += bytes_of(m->pid);
 	return bytes + bytes / 64;
 }
 
@@ -48,23 +57,23 @@ static uint64_t oldest(const struct wpp_store *st, const char *image)
 	return last == newest ? 0 : last;
 }
 
-int wppi_make_room(struct capture *c, struct wpp_store *st, const char *image)
+int wppi_make_room(struct tree *t, const char *image)
 {
-	uint64_t wanted = bytes_wanted(c->pid), generation;
+	uint64_t wanted = bytes_wanted(t), generation;
 	struct wpp_usage usage;
 	int err;
 
 	for (;;) {
-		wpp_store_usage(st, &usage);
+		wpp_store_usage(t->store, &usage);
 		if (usage.free >= wanted)
 			return 0;
-		generation = oldest(st, image);
+		generation = oldest(t->store, image);
 		if (!generation)
 			return 0; /* the writer will tell whether it is really too small */
-		err = wpp_store_drop(st, image, generation);
+		err = wpp_store_drop(t->store, image, generation);
 		if (err)
 			return err;
-		wppi_note(&c->notes, WPP_NOTE_INFO, "room",
+		wppi_note(&t->notes, WPP_NOTE_INFO, "room",
 			  "generation %" PRIu64 " of %s gave way: the medium has no room for three",
 			  generation, image);
 	}

@@ -17,104 +17,104 @@
 
 #include "capture/capture.h"
 
-static int sync_fd(struct capture *c, int fd, const char *what)
+static int sync_fd(struct member *m, int fd, const char *what)
 {
 	if (fsync(fd) == 0 || errno == EINVAL || errno == EROFS)
 		return 0;
 	int err = -errno;
 
-	wppi_note(&c->notes, WPP_NOTE_ERROR, "sync", "%s can't be made durable: %s", what,
+	wppi_note(&m->tree->notes, WPP_NOTE_ERROR, "sync", "%s can't be made durable: %s", what,
 		  strerror(-err));
 	return err;
 }
 
-static bool is_written(struct capture *c, int fd)
+static bool is_written(struct member *m, int fd)
 {
 	char name[64], info[4096];
 	const char *flags;
 	struct stat st;
 
-	snprintf(name, sizeof(name), "/proc/%d/fd/%d", (int)c->pid, fd);
+	snprintf(name, sizeof(name), "/proc/%d/fd/%d", (int)m->pid, fd);
 	if (stat(name, &st) || !(S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)))
 		return false;
 	snprintf(name, sizeof(name), "fdinfo/%d", fd);
-	if (wppi_proc_read(c->pid, name, info, sizeof(info)) < 0)
+	if (wppi_proc_read(m->pid, name, info, sizeof(info)) < 0)
 		return false;
 	flags = wppi_proc_field(info, "flags");
 	return flags && (strtoul(flags, NULL, 8) & O_ACCMODE) != O_RDONLY;
 }
 
 /* Standard output and error are most often one file. */
-static bool is_same(struct capture *c, int a, int b)
+static bool is_same(struct member *m, int a, int b)
 {
-	return a >= 0 && syscall(SYS_kcmp, c->pid, c->pid, KCMP_FILE, a, b) == 0;
+	return a >= 0 && syscall(SYS_kcmp, m->pid, m->pid, KCMP_FILE, a, b) == 0;
 }
 
 /* *@last: the descriptor that was synced before, -1: none. */
-static int sync_open(struct capture *c, int fd, int *last)
+static int sync_open(struct member *m, int fd, int *last)
 {
 	char what[64];
 	int copy, err;
 
-	if (!is_written(c, fd) || is_same(c, *last, fd))
+	if (!is_written(m, fd) || is_same(m, *last, fd))
 		return 0;
 	*last = fd;
-	copy = (int)syscall(SYS_pidfd_getfd, c->pidfd, fd, 0);
+	copy = (int)syscall(SYS_pidfd_getfd, m->pidfd, fd, 0);
 	if (copy < 0)
 		return -errno;
 	snprintf(what, sizeof(what), "the file of descriptor %d", fd);
-	err = sync_fd(c, copy, what);
+	err = sync_fd(m, copy, what);
 	close(copy);
 	return err;
 }
 
-static int sync_descriptors(struct capture *c)
+static int sync_descriptors(struct member *m)
 {
 	char path[64];
 	struct dirent *d;
 	int err = 0, last = -1;
 	DIR *dir;
 
-	snprintf(path, sizeof(path), "/proc/%d/fd", (int)c->pid);
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)m->pid);
 	dir = opendir(path);
 	if (!dir)
 		return -errno;
 	while (!err && (d = readdir(dir))) {
 		if (d->d_name[0] != '.')
-			err = sync_open(c, atoi(d->d_name), &last);
+			err = sync_open(m, atoi(d->d_name), &last);
 	}
 	closedir(dir);
 	return err;
 }
 
 /* A shared mapping keeps its file writable after the descriptor is closed. */
-static int sync_mappings(struct capture *c)
+static int sync_mappings(struct member *m)
 {
 	char path[128];
 	int err = 0;
 
-	for (size_t i = 0; !err && i < c->vmas.nr; i++) {
-		const struct vma *v = &c->vmas.v[i];
+	for (size_t i = 0; !err && i < m->vmas.nr; i++) {
+		const struct vma *v = &m->vmas.v[i];
 		int fd;
 
 		if (!(v->flags & MAP_SHARED) || !v->ino)
 			continue;
-		snprintf(path, sizeof(path), "/proc/%d/map_files/%lx-%lx", (int)c->pid, v->start,
+		snprintf(path, sizeof(path), "/proc/%d/map_files/%lx-%lx", (int)m->pid, v->start,
 			 v->end);
 		fd = open(path, O_RDONLY | O_CLOEXEC);
 		if (fd < 0 && (errno == EPERM || errno == EACCES))
 			fd = open(v->path, O_RDONLY | O_CLOEXEC);
 		if (fd < 0)
 			continue; /* classify_file() says why when it matters */
-		err = sync_fd(c, fd, v->path);
+		err = sync_fd(m, fd, v->path);
 		close(fd);
 	}
 	return err;
 }
 
-int wppi_files_sync(struct capture *c)
+int wppi_files_sync(struct member *m)
 {
-	int err = sync_descriptors(c);
+	int err = sync_descriptors(m);
 
-	return err ? err : sync_mappings(c);
+	return err ? err : sync_mappings(m);
 }

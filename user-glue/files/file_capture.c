@@ -49,43 +49,43 @@ static const struct {
 
 bool wppi_file_refuse(struct files *fs, const struct file *f)
 {
-	struct notes *n = &fs->c->notes;
+	struct member *m = fs->m;
 
 	for (size_t i = 0; i < sizeof(strangers) / sizeof(strangers[0]); i++) {
 		if (!strncmp(f->link, strangers[i].link, strlen(strangers[i].link)))
-			return wppi_refuse(n, strangers[i].name,
+			return wppi_refuse(m, strangers[i].name,
 					   "descriptor %d (%s) can't be made anew; close it before",
 					   f->num, f->link);
 	}
 	if (wppi_file_fs(f) == MQUEUE_MAGIC)
-		return wppi_refuse(n, "mqueue", "descriptor %d is the message queue %s", f->num,
+		return wppi_refuse(m, "mqueue", "descriptor %d is the message queue %s", f->num,
 				   f->link);
 	if (S_ISDIR(f->st.st_mode))
-		return wppi_refuse(n, "deleted-directory", "descriptor %d: %s was removed", f->num,
+		return wppi_refuse(m, "deleted-directory", "descriptor %d: %s was removed", f->num,
 				   f->link);
 	if (S_ISBLK(f->st.st_mode) || S_ISCHR(f->st.st_mode))
-		return wppi_refuse(n, "device", "descriptor %d is the device %s (%u:%u)", f->num,
+		return wppi_refuse(m, "device", "descriptor %d is the device %s (%u:%u)", f->num,
 				   f->link, major(f->st.st_rdev), minor(f->st.st_rdev));
-	return wppi_refuse(n, "file", "descriptor %d (%s) is of a kind that isn't known", f->num,
+	return wppi_refuse(m, "file", "descriptor %d (%s) is of a kind that isn't known", f->num,
 			   f->link);
 }
 
 /* Threads with a table of descriptors of their own (CLONE_FILES not given, or unshared). */
-static int check_tables(struct capture *c)
+static int check_tables(struct member *m)
 {
 	char path[64];
 	struct dirent *d;
 	DIR *dir;
 
-	snprintf(path, sizeof(path), "/proc/%d/task", (int)c->pid);
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)m->pid);
 	dir = opendir(path);
 	if (!dir)
 		return -errno;
 	while ((d = readdir(dir))) {
 		pid_t tid = atoi(d->d_name);
 
-		if (tid > 0 && syscall(SYS_kcmp, c->pid, tid, KCMP_FILES, 0, 0) > 0)
-			wppi_refuse(&c->notes, "unshared-files",
+		if (tid > 0 && syscall(SYS_kcmp, m->pid, tid, KCMP_FILES, 0, 0) > 0)
+			wppi_refuse(m, "unshared-files",
 				    "thread %d has a table of descriptors of its own", (int)tid);
 	}
 	closedir(dir);
@@ -112,8 +112,7 @@ static int check_lease(struct files *fs, struct file *f)
 	int lease = S_ISREG(f->st.st_mode) ? fcntl(f->fd, F_GETLEASE) : -1;
 
 	if (lease >= 0 && lease != F_UNLCK)
-		wppi_refuse(&fs->c->notes, "lease", "descriptor %d holds a lease on %s", f->num,
-			    f->link);
+		wppi_refuse(fs->m, "lease", "descriptor %d holds a lease on %s", f->num, f->link);
 	return 0;
 }
 
@@ -171,7 +170,7 @@ static int collect_file(struct files *fs, struct file *f)
 	err = f->kind->collect ? f->kind->collect(fs, f, &rec) : 0;
 	if (err)
 		return err;
-	WPPI_REC(&fs->c->pcb, OFD, 0, f->id, &rec, f->link, strlen(f->link));
+	WPPI_REC(&fs->m->tree->pcb, OFD, 0, f->id, &rec, f->link, strlen(f->link));
 	wppi_locks_collect(fs, f);
 	return 0;
 }
@@ -180,7 +179,7 @@ static int visit(struct files *fs, struct file *f)
 {
 	int err;
 
-	f->fd = (int)syscall(SYS_pidfd_getfd, fs->c->pidfd, f->num, 0);
+	f->fd = (int)syscall(SYS_pidfd_getfd, fs->m->pidfd, f->num, 0);
 	if (f->fd < 0)
 		return !fs->frozen && errno == EBADF ? 0 : -errno;
 	err = check_file(fs, f);
@@ -199,25 +198,25 @@ static void add_numbers(struct files *fs)
 		struct wpp_rec_fd rec = { .ofd = f->id, .cloexec = n->cloexec };
 
 		if (f->kind)
-			WPPI_REC(&fs->c->pcb, FD, fs->c->pid, n->num, &rec, NULL, 0);
+			WPPI_REC(&fs->m->tree->pcb, FD, fs->m->pid, n->num, &rec, NULL, 0);
 	}
 }
 
-static int run(struct capture *c, bool frozen)
+static int run(struct member *m, bool frozen)
 {
 	struct files fs = { .frozen = frozen };
-	int err = wppi_files_scan(&fs, c);
+	int err = wppi_files_scan(&fs, m);
 
 	for (size_t i = 0; !err && i < fs.nr; i++)
 		err = visit(&fs, &fs.v[i]);
 	if (!err && frozen)
 		add_numbers(&fs);
 	if (fs.nr_reset)
-		wppi_note(&c->notes, WPP_NOTE_INFO, "tcp-established",
+		wppi_note(&m->tree->notes, WPP_NOTE_INFO, "tcp-established",
 			  "%zu TCP connections will be reset by their peers: %s%s", fs.nr_reset,
 			  fs.first_reset, fs.nr_reset > 1 ? " ..." : "");
 	wppi_files_free(&fs);
-	return err ? err : c->pcb.failed ? WPP_ENOMEM : 0;
+	return err ? err : m->tree->pcb.failed ? WPP_ENOMEM : 0;
 }
 
 /* ---- The check of a running process ---- */
@@ -248,19 +247,19 @@ static void say_notes(struct notes *n, const struct buf *kept)
  * What is read of a process that runs may not fit together (a descriptor closed here, added to an
  * epoll set there), and what doesn't fit is refused: only what is refused each time is believed.
  */
-static int files_check(struct capture *c)
+static int files_check(struct member *m)
 {
 	struct buf kept = { 0 };
 	struct wpp_report keeper = { .note = keep_note, .arg = &kept };
-	int err = check_tables(c);
-	struct notes *n = &c->notes, before = *n;
+	int err = check_tables(m);
+	struct notes *n = &m->tree->notes, before = *n;
 
 	n->report = &keeper;
 	for (int i = 0; !err && i < CHECKS; i++) {
 		n->nr_refused = before.nr_refused;
 		n->lossy.len = before.lossy.len;
 		kept.len = 0;
-		err = run(c, false);
+		err = run(m, false);
 		if (n->nr_refused == before.nr_refused)
 			break;
 	}
@@ -270,9 +269,9 @@ static int files_check(struct capture *c)
 	return err;
 }
 
-static int files_collect(struct capture *c)
+static int files_collect(struct member *m)
 {
-	return run(c, true);
+	return run(m, true);
 }
 
 const struct capture_class wppi_capture_files = {

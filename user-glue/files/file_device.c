@@ -57,9 +57,9 @@ static int check_pidfd(struct files *fs, struct file *f)
 {
 	long pid = (long)wppi_file_info(f, "Pid", 10, 0);
 
-	if (pid == fs->c->pid)
+	if (pid == fs->m->pid)
 		return 0;
-	wppi_refuse(&fs->c->notes, "pidfd", "descriptor %d is a pidfd of process %ld", f->num, pid);
+	wppi_refuse(fs->m, "pidfd", "descriptor %d is a pidfd of process %ld", f->num, pid);
 	f->kind = NULL;
 	return 0;
 }

@@ -71,7 +71,7 @@ static int compare_target(const struct files *fs, const struct file *e, int num,
 		.toff = it->nth,
 	};
 
-	return (int)syscall(SYS_kcmp, fs->c->pid, fs->c->pid, KCMP_EPOLL_TFD, num, &slot);
+	return (int)syscall(SYS_kcmp, fs->m->pid, fs->m->pid, KCMP_EPOLL_TFD, num, &slot);
 }
 
 static bool is_target(const struct files *fs, const struct file *e, const struct file *f,
@@ -118,14 +118,14 @@ static void take_item(struct files *fs, const struct file *f, const struct item 
 	struct wpp_rec_epitem rec = { .fd = it->tfd, .events = it->events, .data = it->data };
 
 	if (!target && !collect && !has_changed(fs, f, it))
-		wppi_refuse(&fs->c->notes, "epoll-target",
+		wppi_refuse(fs->m, "epoll-target",
 			    "descriptor %d: its epoll set has %u, which is closed here and open in "
 			    "another process",
 			    f->num, it->tfd);
 	if (!target || !collect)
 		return;
 	rec.ofd = target->id;
-	WPPI_REC(&fs->c->pcb, EPITEM, 0, f->id, &rec, NULL, 0);
+	WPPI_REC(&fs->m->tree->pcb, EPITEM, 0, f->id, &rec, NULL, 0);
 }
 
 static int each_item(struct files *fs, struct file *f, bool collect)
@@ -232,10 +232,10 @@ static int finish_items(struct rebuild *b, struct ofd *o, bool spent)
 {
 	struct wpp_rec_epitem item;
 	struct wpp_rec rec;
-	size_t pos = 0;
+	struct rec_cursor c = wppi_shared_of(b->m->tree, WPP_REC_EPITEM, o->id);
 	int err = 0;
 
-	while (!err && wppi_rebuild_next(b, o->id, WPP_REC_EPITEM, &pos, &rec) == 0) {
+	while (!err && wppi_rec_next(&c, &rec)) {
 		const struct ofd *target;
 
 		wpp_rec_get(&rec, (uint64_t *)&item, WPP_REC_NR(item));

@@ -55,7 +55,7 @@ static int collect_eventfd(struct files *fs, struct file *f, struct wpp_rec_ofd 
 	if (!wppi_proc_field(f->info, "eventfd-semaphore"))
 		err = probe_semaphore(f->fd, rec.count, &semaphore);
 	rec.flags = semaphore ? EFD_SEMAPHORE : 0;
-	WPPI_REC(&fs->c->pcb, EVENTFD, 0, f->id, &rec, NULL, 0);
+	WPPI_REC(&fs->m->tree->pcb, EVENTFD, 0, f->id, &rec, NULL, 0);
 	return err;
 }
 
@@ -63,10 +63,9 @@ static int open_eventfd(struct rebuild *b, struct ofd *o)
 {
 	struct wpp_rec_eventfd e;
 	struct wpp_rec rec;
-	size_t pos = 0;
 	int err;
 
-	if (wppi_rebuild_next(b, o->id, WPP_REC_EVENTFD, &pos, &rec))
+	if (!wppi_shared_find(b->m->tree, WPP_REC_EVENTFD, o->id, &rec))
 		return WPP_ECORRUPT;
 	wpp_rec_get(&rec, (uint64_t *)&e, WPP_REC_NR(e));
 	err = wppi_ofd_put(b, o, eventfd(0, EFD_CLOEXEC | ((int)e.flags & EFD_SEMAPHORE)));
@@ -97,7 +96,7 @@ static int collect_signalfd(struct files *fs, struct file *f, struct wpp_rec_ofd
 	struct wpp_rec_signalfd rec = { .mask = wppi_file_info(f, "sigmask", 16, 0) };
 
 	(void)ofd;
-	WPPI_REC(&fs->c->pcb, SIGNALFD, 0, f->id, &rec, NULL, 0);
+	WPPI_REC(&fs->m->tree->pcb, SIGNALFD, 0, f->id, &rec, NULL, 0);
 	return 0;
 }
 
@@ -105,9 +104,8 @@ static int open_signalfd(struct rebuild *b, struct ofd *o)
 {
 	struct wpp_rec_signalfd s;
 	struct wpp_rec rec;
-	size_t pos = 0;
 
-	if (wppi_rebuild_next(b, o->id, WPP_REC_SIGNALFD, &pos, &rec))
+	if (!wppi_shared_find(b->m->tree, WPP_REC_SIGNALFD, o->id, &rec))
 		return WPP_ECORRUPT;
 	wpp_rec_get(&rec, (uint64_t *)&s, WPP_REC_NR(s));
 	return wppi_ofd_put(b, o,

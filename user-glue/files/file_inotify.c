@@ -76,7 +76,7 @@ static int open_mount(const struct files *fs, unsigned int dev)
 	char *info, *save = NULL;
 	int fd = -1;
 
-	if (wppi_proc_read_all(fs->c->pid, "mountinfo", &info) < 0)
+	if (wppi_proc_read_all(fs->m->pid, "mountinfo", &info) < 0)
 		return -1;
 	for (char *line = strtok_r(info, "\n", &save); line && fd < 0;
 	     line = strtok_r(NULL, "\n", &save)) {
@@ -123,11 +123,11 @@ static int each_watch(struct files *fs, struct file *f, bool collect)
 		bool found = parse_watch(line, &w) && watch_path(fs, &w, path);
 
 		if (!found && !collect)
-			wppi_refuse(&fs->c->notes, "inotify",
+			wppi_refuse(fs->m, "inotify",
 				    "descriptor %d watches inode %llu, whose name can't be found",
 				    f->num, (unsigned long long)w.rec.ino);
 		if (found && collect)
-			WPPI_REC(&fs->c->pcb, INOTIFY, 0, f->id, &w.rec, path, strlen(path));
+			WPPI_REC(&fs->m->tree->pcb, INOTIFY, 0, f->id, &w.rec, path, strlen(path));
 		free(w.handle);
 	}
 	return 0;
@@ -173,9 +173,9 @@ static int load_wanted(struct rebuild *b, const struct ofd *o, struct buf *out)
 {
 	struct wpp_rec_inotify in;
 	struct wpp_rec rec;
-	size_t pos = 0;
+	struct rec_cursor c = wppi_shared_of(b->m->tree, WPP_REC_INOTIFY, o->id);
 
-	while (wppi_rebuild_next(b, o->id, WPP_REC_INOTIFY, &pos, &rec) == 0) {
+	while (wppi_rec_next(&c, &rec)) {
 		struct wanted w;
 
 		wpp_rec_get(&rec, (uint64_t *)&in, WPP_REC_NR(in));
@@ -228,7 +228,7 @@ static int finish_inotify(struct rebuild *b, struct ofd *o)
 	for (size_t i = 0; i < nr && !err; i++) {
 		err = add_watch(o->fd, &w[i]);
 		if (err == -ENOENT || err == -ENOTDIR) {
-			wppi_child_note(b->r, WPP_NOTE_CHANGED, "inotify",
+			wppi_child_note(b->m, WPP_NOTE_CHANGED, "inotify",
 					"%s, which is watched, is missing", w[i].path);
 			err = 0;
 		}

@@ -2,12 +2,14 @@
 /* File locks: flock (of a description), POSIX (of a process) and OFD locks, as fdinfo lists them.
  */
 #include <errno.h>
+#include <sys/syscall.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 
 #include "files/files.h"
+#include "memory/build.h"
 
 /* "1: POSIX  ADVISORY  WRITE 4711 fe:00:1234 0 EOF"; false for leases and delegations. */
 static bool parse_lock(const char *text, struct wpp_rec_lock *rec)
@@ -39,8 +41,8 @@ int wppi_locks_check(struct files *fs, struct file *f)
 
 	while ((line = wppi_file_line(&pos, "lock:"))) {
 		if (!parse_lock(line, &rec))
-			wppi_refuse(&fs->c->notes, "lease", "descriptor %d holds a lease on %s",
-				    f->num, f->link);
+			wppi_refuse(fs->m, "lease", "descriptor %d holds a lease on %s", f->num,
+				    f->link);
 	}
 	return 0;
 }
@@ -54,7 +56,7 @@ void wppi_locks_collect(struct files *fs, struct file *f)
 		if (!parse_lock(line, &rec))
 			continue;
 		rec.fd = (uint64_t)f->num;
-		WPPI_REC(&fs->c->pcb, LOCK, 0, f->id, &rec, NULL, 0);
+		WPPI_REC(&fs->m->tree->pcb, LOCK, 0, f->id, &rec, NULL, 0);
 	}
 }
 
@@ -81,10 +83,10 @@ static int take(int fd, const struct wpp_rec_lock *l)
 int wppi_locks_recreate(struct rebuild *b)
 {
 	struct wpp_rec_lock l;
+	struct rec_cursor c = wppi_shared(b->m->tree, WPP_REC_LOCK);
 	struct wpp_rec rec;
-	size_t pos = 0;
 
-	while (wppi_recreate_next(b->r, WPP_REC_LOCK, &pos, &rec) == 0) {
+	while (wppi_rec_next(&c, &rec)) {
 		struct ofd *o = wppi_ofd_find(b, rec.id);
 		int err;
 
@@ -93,13 +95,45 @@ int wppi_locks_recreate(struct rebuild *b)
 			return WPP_ECORRUPT;
 		err = take(o->fd, &l);
 		if (err == -EAGAIN || err == -EACCES) {
-			wppi_child_note(b->r, WPP_NOTE_REFUSED, "lock-taken",
+			wppi_child_note(b->m, WPP_NOTE_REFUSED, "lock-taken",
 					"another process has taken the lock on %s", o->path);
 			return WPP_EREFUSED;
 		}
 		if (err)
-			return wppi_child_fail(b->r, err, "the lock on %s can't be taken: %s",
+			return wppi_child_fail(b->m, err, "the lock on %s can't be taken: %s",
 					       o->path, wppi_why(err));
 	}
 	return 0;
+}
+
+/*
+ * A process loses its POSIX locks on a file when it closes any descriptor of it, and each file that
+ * is mapped was opened and closed once more since. So they are taken again when nothing more
+ * closes.
+ */
+int wppi_locks_again(struct build *b)
+{
+	struct wpp_rec_lock l;
+	struct rec_cursor c = wppi_shared(b->m->tree, WPP_REC_LOCK);
+	struct wpp_rec rec;
+	int err = 0;
+
+	while (!err && wppi_rec_next(&c, &rec)) {
+		struct flock fl;
+
+		wpp_rec_get(&rec, (uint64_t *)&l, WPP_REC_NR(l));
+		if (l.kind != LOCK_KIND_POSIX)
+			continue;
+		fl = wppi_lock_of(&l);
+		wppi_script_call(&b->s, 0, SYS_fcntl, l.fd, F_SETLK,
+				 wppi_script_data(&b->s, &fl, sizeof(fl)), 0, 0, 0);
+		err = wppi_build_run_full(b, "taking the file locks");
+	}
+	if (!err)
+		err = wppi_build_run(b, "taking the file locks");
+	if (err != -EAGAIN && err != -EACCES)
+		return err;
+	wppi_note(&b->m->tree->notes, WPP_NOTE_REFUSED, "lock-taken",
+		  "another process has just taken the lock of a file");
+	return WPP_EREFUSED;
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "files/file_path.h"
+#include "memory/memory.h"
 
 #ifndef PID_FS_MAGIC
 #define PID_FS_MAGIC 0x50494446
@@ -39,11 +40,11 @@ static bool match_memobj(struct files *fs, const struct file *f)
 static int check_memobj(struct files *fs, struct file *f)
 {
 	if (wppi_file_fs(f) == HUGETLBFS_MAGIC) {
-		wppi_refuse(&fs->c->notes, "hugetlb", "descriptor %d (%s) is of huge pages", f->num,
+		wppi_refuse(fs->m, "hugetlb", "descriptor %d (%s) is of huge pages", f->num,
 			    f->link);
 		f->kind = NULL;
 	} else if (f->st.st_nlink && !wppi_file_named(f)) {
-		wppi_refuse(&fs->c->notes, "unlinked-name",
+		wppi_refuse(fs->m, "unlinked-name",
 			    "descriptor %d: %s no longer leads to its file, which has another name",
 			    f->num, f->link);
 		f->kind = NULL;
@@ -71,7 +72,7 @@ static int collect_memobj(struct files *fs, struct file *f, struct wpp_rec_ofd *
 	    !wppi_file_named(f))
 		len -= strlen(DELETED);
 	snprintf(name, sizeof(name), "%.*s", (int)len, f->link);
-	m = wppi_capture_memobj(fs->c, memobj_kind(f), fd, name);
+	m = wppi_capture_memobj(fs->m, memobj_kind(f), fd, name);
 	if (!m)
 		return WPP_ENOMEM;
 	rec->object = m->id;
@@ -80,7 +81,7 @@ static int collect_memobj(struct files *fs, struct file *f, struct wpp_rec_ofd *
 
 static int open_memobj(struct rebuild *b, struct ofd *o)
 {
-	int obj = wppi_recreate_memobj(b->r, o->rec.object);
+	int obj = wppi_memobj_fd(b->m->tree, o->rec.object);
 	int err;
 
 	if (obj < 0)

@@ -8,7 +8,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "recreate/recreate_priv.h"
+#include "base/changed.h"
 #include "files/file_path.h"
 
 #define AUX_PSEUDO 1 /* rec.aux: a file of /proc or /sys, without size and time */
@@ -46,9 +46,9 @@ bool wppi_file_named(const struct file *f)
 
 static int report(struct rebuild *b, const struct ofd *o, const char *name, const char *text)
 {
-	bool warn = b->r->how->flags & WPP_RECREATE_FILES_WARN;
+	bool warn = b->m->tree->how.flags & WPP_RECREATE_FILES_WARN;
 
-	wppi_note(&b->r->notes, warn ? WPP_NOTE_CHANGED : WPP_NOTE_REFUSED, name,
+	wppi_note(&b->m->tree->notes, warn ? WPP_NOTE_CHANGED : WPP_NOTE_REFUSED, name,
 		  "%s, which the process has open, %s", o->path, text);
 	return warn ? 0 : WPP_EREFUSED;
 }
@@ -76,7 +76,7 @@ static int compare_reg(struct rebuild *b, const struct ofd *o)
 
 	if (fd < 0)
 		return report(b, o, "file-missing", "is missing");
-	err = wppi_file_compare(b->r, &was, fd);
+	err = wppi_file_compare(b->m, &was, fd);
 	close(fd);
 	return err;
 }
@@ -138,7 +138,7 @@ static int open_path(struct rebuild *b, struct ofd *o)
 	int flags = wppi_open_flags(o->rec.flags) & ~O_ASYNC;
 	int fd = open(o->path, flags), err;
 
-	if (fd < 0 && errno == ENOENT && b->r->how->flags & WPP_RECREATE_FILES_WARN)
+	if (fd < 0 && errno == ENOENT && b->m->tree->how.flags & WPP_RECREATE_FILES_WARN)
 		fd = open_missing(o, flags);
 	err = wppi_ofd_put(b, o, fd);
 	if (err || !o->rec.pos || flags & O_PATH)

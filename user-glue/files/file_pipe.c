@@ -73,7 +73,7 @@ static int check_pipe(struct files *fs, struct file *f)
 {
 	/* When the user lets it go it becomes a pipe whose other end is closed. */
 	if (wppi_pipe_outside(fs, f))
-		wppi_refuse(&fs->c->notes, "pipe-outside",
+		wppi_refuse(fs->m, "pipe-outside",
 			    "descriptor %d: the other end of %s belongs to another process", f->num,
 			    f->link);
 	return 0;
@@ -147,9 +147,11 @@ static int collect_contents(struct files *fs, struct file *f)
 		if (has_packets(fs, f)) {
 			rec.packets = lens.len / sizeof(uint32_t);
 			wppi_buf_add(&lens, data.data, data.len);
-			WPPI_REC(&fs->c->pcb, PIPE, 0, f->st.st_ino, &rec, lens.data, lens.len);
+			WPPI_REC(&fs->m->tree->pcb, PIPE, 0, f->st.st_ino, &rec, lens.data,
+				 lens.len);
 		} else {
-			WPPI_REC(&fs->c->pcb, PIPE, 0, f->st.st_ino, &rec, data.data, data.len);
+			WPPI_REC(&fs->m->tree->pcb, PIPE, 0, f->st.st_ino, &rec, data.data,
+				 data.len);
 		}
 	}
 	wppi_buf_free(&lens);
@@ -173,9 +175,8 @@ static int collect_pipe(struct files *fs, struct file *f, struct wpp_rec_ofd *re
 
 static int find_pipe(struct rebuild *b, uint64_t id, struct wpp_rec *rec, struct wpp_rec_pipe *p)
 {
-	size_t pos = 0;
 
-	if (wppi_rebuild_next(b, id, WPP_REC_PIPE, &pos, rec))
+	if (!wppi_shared_find(b->m->tree, WPP_REC_PIPE, id, rec))
 		return WPP_ECORRUPT;
 	wpp_rec_get(rec, (uint64_t *)p, WPP_REC_NR(*p));
 	if (p->packets > rec->tail_len / 4 || p->len != rec->tail_len - 4 * p->packets)
@@ -285,7 +286,7 @@ static int prepare_fifo(struct rebuild *b, struct ofd *o)
 
 	if (lstat(o->path, &st) == 0 && S_ISFIFO(st.st_mode))
 		return 0;
-	wppi_note(&b->r->notes, WPP_NOTE_REFUSED, "file-missing", "the FIFO %s is missing",
+	wppi_note(&b->m->tree->notes, WPP_NOTE_REFUSED, "file-missing", "the FIFO %s is missing",
 		  o->path);
 	return WPP_EREFUSED;
 }

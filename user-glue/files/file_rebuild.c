@@ -16,13 +16,9 @@
 #include <unistd.h>
 
 #include "files/files.h"
+#include "stop/script.h"
 
 #define GAP_SPARE 64 /* temporaries that are open at the same time */
-
-const char *wppi_why(int err)
-{
-	return err > -4096 ? strerror(-err) : wpp_strerror(err);
-}
 
 /* ---- Decoding ---- */
 
@@ -33,13 +29,6 @@ static const struct file_kind *kind_of(uint64_t kind)
 			return wppi_file_kinds[i];
 	}
 	return NULL;
-}
-
-static int compare_ids(const void *a, const void *b)
-{
-	uint64_t x = ((const struct ofd *)a)->id, y = ((const struct ofd *)b)->id;
-
-	return (x > y) - (x < y);
 }
 
 static int compare_nums(const void *pa, const void *pb)
@@ -58,88 +47,16 @@ static int compare_nums_by_file(const void *pa, const void *pb)
 	return compare_nums(pa, pb);
 }
 
-struct ofd *wppi_ofd_find(struct rebuild *b, uint64_t id)
-{
-	struct ofd key = { .id = id };
-
-	return b->nr ? bsearch(&key, b->v, b->nr, sizeof(key), compare_ids) : NULL;
-}
-
-/* ---- Records by the object that they belong to ---- */
-
-static int compare_places(const void *pa, const void *pb)
-{
-	const struct rec_place *a = pa, *b = pb;
-
-	if (a->id != b->id)
-		return a->id < b->id ? -1 : 1;
-	if (a->type != b->type)
-		return a->type < b->type ? -1 : 1;
-	return (a->pos > b->pos) - (a->pos < b->pos);
-}
-
-static int load_index(struct rebuild *b)
-{
-	const struct recreate *r = b->r;
-	struct buf list = { 0 };
-	struct rec_place place;
-	struct wpp_rec rec;
-	size_t pos = 0;
-	int err;
-
-	do {
-		place.pos = pos;
-		err = wpp_rec_next(r->pcb, r->pcb_len, &pos, &rec);
-		place.id = rec.id;
-		place.type = rec.type;
-		if (!err && rec.type >= WPP_REC_PIPE && rec.type < WPP_REC_MEMOBJ)
-			wppi_buf_add(&list, &place, sizeof(place));
-	} while (!err);
-	b->index = (struct rec_place *)list.data;
-	b->nr_index = list.len / sizeof(place);
-	if (b->nr_index)
-		qsort(b->index, b->nr_index, sizeof(place), compare_places);
-	return list.failed ? WPP_ENOMEM : err == WPP_ENOENT ? 0 : err;
-}
-
-/* Index of the first place that isn't before @p. */
-static size_t lower_bound(const struct rebuild *b, const struct rec_place *p)
-{
-	size_t lo = 0, hi = b->nr_index;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (compare_places(&b->index[mid], p) < 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
-int wppi_rebuild_next(const struct rebuild *b, uint64_t id, uint16_t type, size_t *pos,
-		      struct wpp_rec *rec)
-{
-	struct rec_place want = { .id = id, .type = type, .pos = *pos };
-	size_t i = lower_bound(b, &want);
-
-	if (i == b->nr_index || b->index[i].id != id || b->index[i].type != type)
-		return WPP_ENOENT;
-	*pos = b->index[i].pos;
-	return wpp_rec_next(b->r->pcb, b->r->pcb_len, pos, rec);
-}
-
 /* ---- Open file descriptions and their numbers ---- */
 
 static int load_ofds(struct rebuild *b)
 {
+	struct rec_cursor c = wppi_shared(b->m->tree, WPP_REC_OFD);
 	struct buf list = { 0 };
 	struct wpp_rec rec;
-	size_t pos = 0;
-	int err;
+	int err = 0;
 
-	while ((err = wppi_recreate_next(b->r, WPP_REC_OFD, &pos, &rec)) == 0) {
+	while (!err && wppi_rec_next(&c, &rec)) {
 		struct ofd o = { .id = rec.id, .fd = -1 };
 
 		wpp_rec_get(&rec, (uint64_t *)&o.rec, WPP_REC_NR(o.rec));
@@ -150,15 +67,15 @@ static int load_ofds(struct rebuild *b)
 			err = WPP_EFORMAT;
 		else if (strlen(o.path ? o.path : "") >= PATH_MAX)
 			err = WPP_ECORRUPT;
-		if (err || list.failed || !o.path)
-			break;
+		if (!o.path)
+			err = WPP_ENOMEM;
 	}
 	b->v = (struct ofd *)list.data;
 	b->nr = list.len / sizeof(*b->v);
-	if (err != WPP_ENOENT)
+	if (err || list.failed)
 		return err ? err : WPP_ENOMEM;
 	if (b->nr)
-		qsort(b->v, b->nr, sizeof(*b->v), compare_ids);
+		qsort(b->v, b->nr, sizeof(*b->v), wppi_ofd_compare);
 	for (size_t i = 1; i < b->nr; i++) {
 		if (b->v[i].id == b->v[i - 1].id)
 			return WPP_ECORRUPT;
@@ -169,7 +86,7 @@ static int load_ofds(struct rebuild *b)
 /* The first gap in the image's numbers that takes what is open for a while. */
 static int find_gap(const struct rebuild *b)
 {
-	int need = GAP_SPARE + (int)b->r->nr_objs, from = 0;
+	int need = GAP_SPARE + (int)b->m->tree->nr_objs, from = 0;
 
 	for (size_t i = 0; i < b->nr_nums; i++) {
 		if (b->nums[i].num - from >= need)
@@ -199,11 +116,11 @@ static int load_nums(struct rebuild *b)
 {
 	struct buf list = { 0 };
 	struct wpp_rec_fd fd;
+	struct rec_cursor c = wppi_own(b->m, WPP_REC_FD);
 	struct wpp_rec rec;
-	size_t pos = 0;
-	int err;
+	int err = 0;
 
-	while ((err = wppi_recreate_next(b->r, WPP_REC_FD, &pos, &rec)) == 0) {
+	while (!err && wppi_rec_next(&c, &rec)) {
 		struct fd_num n = { .num = (int)rec.id };
 		struct ofd *o;
 
@@ -211,7 +128,7 @@ static int load_nums(struct rebuild *b)
 		o = wppi_ofd_find(b, fd.ofd);
 		if (!o || rec.id > INT_MAX - GAP_SPARE) {
 			err = WPP_ECORRUPT;
-			break;
+			continue;
 		}
 		n.cloexec = fd.cloexec;
 		n.file = (size_t)(o - b->v);
@@ -219,8 +136,8 @@ static int load_nums(struct rebuild *b)
 	}
 	b->nums = (struct fd_num *)list.data;
 	b->nr_nums = list.len / sizeof(*b->nums);
-	if (list.failed || err != WPP_ENOENT)
-		return list.failed ? WPP_ENOMEM : err;
+	if (list.failed || err)
+		return err ? err : WPP_ENOMEM;
 	if (b->nr_nums)
 		qsort(b->nums, b->nr_nums, sizeof(*b->nums), compare_nums);
 	for (size_t i = 1; i < b->nr_nums; i++) {
@@ -238,28 +155,25 @@ static void unload(struct rebuild *b)
 		free(b->v[i].path);
 	free(b->v);
 	free(b->nums);
-	free(b->index);
 }
 
-static int load(struct rebuild *b, struct recreate *r)
+static int load(struct rebuild *b, struct member *m)
 {
 	int err;
 
 	memset(b, 0, sizeof(*b));
-	b->r = r;
-	err = load_index(b);
-	if (!err)
-		err = load_ofds(b);
+	b->m = m;
+	err = load_ofds(b);
 	return err ? err : load_nums(b);
 }
 
 /* ---- Before anything is created ---- */
 
-static int files_prepare(struct recreate *r)
+static int files_prepare(struct member *m)
 {
 	struct rebuild b;
 	bool refused = false;
-	int err = load(&b, r);
+	int err = load(&b, m);
 
 	for (size_t i = 0; !err && i < b.nr; i++) {
 		int one = b.v[i].kind->prepare ? b.v[i].kind->prepare(&b, &b.v[i]) : 0;
@@ -276,7 +190,7 @@ static int files_prepare(struct recreate *r)
 
 static void raise_limit(const struct rebuild *b)
 {
-	rlim_t need = (rlim_t)b->gap + GAP_SPARE + b->r->nr_objs;
+	rlim_t need = (rlim_t)b->gap + GAP_SPARE + b->m->tree->nr_objs;
 	struct rlimit lim;
 
 	if (need < (rlim_t)b->top)
@@ -290,33 +204,6 @@ static void raise_limit(const struct rebuild *b)
 		return;
 	lim.rlim_cur = lim.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &lim);
-}
-
-int wppi_hoist(struct rebuild *b, int fd)
-{
-	int up = fcntl(fd, F_DUPFD_CLOEXEC, b->gap);
-	int err = up < 0 ? -errno : 0;
-
-	close(fd);
-	return err ? err : up;
-}
-
-int wppi_ofd_put(struct rebuild *b, struct ofd *o, int fd)
-{
-	int err = fd < 0 ? -errno : 0, up = err ? -1 : wppi_hoist(b, fd);
-
-	if (up < 0)
-		return err ? err : up;
-	for (size_t i = 0; i < o->nr_nums && !err; i++) {
-		const struct fd_num *n = &b->nums[o->first_num + i];
-
-		if (dup3(up, n->num, n->cloexec ? O_CLOEXEC : 0) < 0)
-			err = -errno;
-	}
-	close(up);
-	if (!err)
-		o->fd = b->nums[o->first_num].num;
-	return err;
 }
 
 static int close_between(unsigned int first, unsigned int last)
@@ -352,21 +239,6 @@ static int close_others(int *keep, size_t nr)
 
 /* ---- In the child ---- */
 
-int wppi_open_flags(uint64_t flags)
-{
-	if ((flags & O_TMPFILE) == O_TMPFILE) /* which O_DIRECTORY is a part of */
-		flags &= ~(uint64_t)O_TMPFILE;
-	return (int)(flags & ~(uint64_t)(O_CREAT | O_EXCL | O_TRUNC)) | O_CLOEXEC | O_NOCTTY;
-}
-
-int wppi_fd_reopen(int fd, uint64_t flags)
-{
-	char path[32];
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return open(path, wppi_open_flags(flags) & ~(O_NOFOLLOW | O_ASYNC));
-}
-
 static int open_all(struct rebuild *b)
 {
 	for (size_t i = 0; i < b->nr; i++) {
@@ -374,7 +246,7 @@ static int open_all(struct rebuild *b)
 		int err = o->fd < 0 ? o->kind->open(b, o) : 0;
 
 		if (err)
-			return wppi_child_fail(b->r, err, "%s can't be opened again: %s", o->path,
+			return wppi_child_fail(b->m, err, "%s can't be opened again: %s", o->path,
 					       wppi_why(err));
 	}
 	return 0;
@@ -391,7 +263,7 @@ static int finish_all(struct rebuild *b)
 				continue;
 			err = o->kind->finish(b, o);
 			if (err)
-				return wppi_child_fail(b->r, err, "%s can't be completed: %s",
+				return wppi_child_fail(b->m, err, "%s can't be completed: %s",
 						       o->path, wppi_why(err));
 		}
 	}
@@ -409,9 +281,9 @@ static int set_common(struct rebuild *b, const struct ofd *o)
 	if (o->rec.sig && fcntl(o->fd, F_SETSIG, (int)o->rec.sig))
 		return -errno;
 	/* A thread isn't there yet: its turn comes in files_last(). */
-	if (own.pid && (own.type != F_OWNER_TID || own.pid == b->r->pid) &&
+	if (own.pid && (own.type != F_OWNER_TID || own.pid == b->m->pid) &&
 	    fcntl(o->fd, F_SETOWN_EX, &own))
-		wppi_child_note(b->r, WPP_NOTE_INFO, "file-owner",
+		wppi_child_note(b->m, WPP_NOTE_INFO, "file-owner",
 				"%s sent its signals to %d, which is gone", o->path, (int)own.pid);
 	return fcntl(o->fd, F_SETFL, flags) ? -errno : 0;
 }
@@ -422,7 +294,7 @@ static int set_all(struct rebuild *b)
 		int err = set_common(b, &b->v[i]);
 
 		if (err)
-			return wppi_child_fail(b->r, err, "flags %#llo of %s can't be set: %s",
+			return wppi_child_fail(b->m, err, "flags %#llo of %s can't be set: %s",
 					       (unsigned long long)b->v[i].rec.flags, b->v[i].path,
 					       wppi_why(err));
 	}
@@ -431,7 +303,7 @@ static int set_all(struct rebuild *b)
 
 static int close_temporaries(struct rebuild *b)
 {
-	size_t nr = b->nr_nums + 1 + b->r->nr_objs, n = 0;
+	size_t nr = b->nr_nums + 1 + b->m->tree->nr_objs, n = 0;
 	int *keep = calloc(nr, sizeof(*keep));
 	int err;
 
@@ -439,9 +311,9 @@ static int close_temporaries(struct rebuild *b)
 		return WPP_ENOMEM;
 	for (size_t i = 0; i < b->nr_nums; i++)
 		keep[n++] = b->nums[i].num;
-	keep[n++] = b->r->control;
-	for (size_t i = 0; i < b->r->nr_objs; i++)
-		keep[n++] = b->r->objs[i].fd;
+	keep[n++] = b->m->control;
+	for (size_t i = 0; i < b->m->tree->nr_objs; i++)
+		keep[n++] = b->m->tree->objs[i].fd;
 	err = close_others(keep, nr);
 	free(keep);
 	return err;
@@ -452,7 +324,7 @@ static int rebuild(struct rebuild *b)
 	int err;
 
 	for (int i = 0; i < 3; i++)
-		b->stdio[i] = b->r->how->stdio[i];
+		b->stdio[i] = b->m->tree->how.stdio[i];
 	raise_limit(b);
 	err = open_all(b);
 	if (!err)
@@ -464,10 +336,10 @@ static int rebuild(struct rebuild *b)
 	return err ? err : wppi_locks_recreate(b);
 }
 
-static int files_child(struct recreate *r)
+static int files_child(struct member *m)
 {
 	struct rebuild b;
-	int err = load(&b, r);
+	int err = load(&b, m);
 
 	if (!err)
 		err = rebuild(&b);
@@ -476,13 +348,13 @@ static int files_child(struct recreate *r)
 }
 
 /* Signals of a file that go to one thread: it exists now. */
-static int files_last(struct recreate *r, uint32_t tid, struct script *s)
+static int files_last(struct member *m, uint32_t tid, struct script *s)
 {
 	struct wpp_rec_ofd ofd;
 	struct rebuild b;
-	int err = tid == (uint32_t)r->pid ? 0 : load(&b, r);
+	int err = tid == (uint32_t)m->pid ? 0 : load(&b, m);
 
-	if (err || tid == (uint32_t)r->pid)
+	if (err || tid == (uint32_t)m->pid)
 		return err;
 	for (size_t i = 0; i < b.nr_nums; i++) {
 		struct f_owner_ex own = { .type = F_OWNER_TID, .pid = (pid_t)tid };

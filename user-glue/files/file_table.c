@@ -14,14 +14,6 @@
 
 #define INFO_MAX 4096 /* usual size of fdinfo; only epoll and inotify have more */
 
-const struct file_kind *const wppi_file_kinds[] = {
-	&wppi_file_path,    &wppi_file_stdio,	 &wppi_file_tty,     &wppi_file_pidfd,
-	&wppi_file_memobj,  &wppi_file_reg,	 &wppi_file_dir,     &wppi_file_chr,
-	&wppi_file_pipe,    &wppi_file_fifo,	 &wppi_file_socket,  &wppi_file_eventfd,
-	&wppi_file_timerfd, &wppi_file_signalfd, &wppi_file_inotify, &wppi_file_epoll,
-};
-const size_t wppi_nr_file_kinds = sizeof(wppi_file_kinds) / sizeof(wppi_file_kinds[0]);
-
 /* A descriptor as /proc shows it, while the table is built. */
 struct entry {
 	int num;
@@ -212,7 +204,7 @@ static void drop_file(struct file *f)
 
 static int build(struct files *fs, struct entry *e, size_t nr)
 {
-	struct order o = { .pid = fs->c->pid };
+	struct order o = { .pid = fs->m->pid };
 
 	fs->v = calloc(nr + 1, sizeof(*fs->v));
 	fs->nums = calloc(nr + 1, sizeof(*fs->nums));
@@ -231,7 +223,7 @@ static int build(struct files *fs, struct entry *e, size_t nr)
 	return o.err ? o.err : number_files(fs);
 }
 
-int wppi_files_scan(struct files *fs, struct capture *c)
+int wppi_files_scan(struct files *fs, struct member *m)
 {
 	struct buf nums = { 0 }, entries = { 0 };
 	const int *num;
@@ -239,8 +231,8 @@ int wppi_files_scan(struct files *fs, struct capture *c)
 	size_t nr = 0;
 	int err;
 
-	fs->c = c;
-	err = list_numbers(c->pid, &nums);
+	fs->m = m;
+	err = list_numbers(m->pid, &nums);
 	num = (const int *)nums.data;
 	for (size_t i = 0; !err && i < nums.len / sizeof(int); i++) {
 		e = wppi_buf_reserve(&entries, sizeof(*e));
@@ -248,7 +240,7 @@ int wppi_files_scan(struct files *fs, struct capture *c)
 			err = WPP_ENOMEM;
 			break;
 		}
-		err = read_entry(c->pid, num[i], e);
+		err = read_entry(m->pid, num[i], e);
 		if (err == -ENOENT) {
 			drop_file(&e->f);
 			entries.len -= sizeof(*e);
@@ -281,7 +273,7 @@ int wppi_file_reopen(const struct files *fs, const struct file *f, int flags)
 	char path[64];
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)fs->c->pid, f->num);
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)fs->m->pid, f->num);
 	fd = open(path, flags | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }

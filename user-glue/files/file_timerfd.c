@@ -71,7 +71,7 @@ static int collect_timerfd(struct files *fs, struct file *f, struct wpp_rec_ofd 
 		return err;
 	/* fdinfo has the ticks that this brought */
 	snprintf(name, sizeof(name), "fdinfo/%d", f->num);
-	n = wppi_proc_read_all(fs->c->pid, name, &info);
+	n = wppi_proc_read_all(fs->m->pid, name, &info);
 	if (n < 0)
 		return (int)n;
 	free(f->info);
@@ -85,7 +85,7 @@ static int collect_timerfd(struct files *fs, struct file *f, struct wpp_rec_ofd 
 	};
 	if (rec.value_ns && keeps_wall_time(&rec))
 		rec.value_ns += wppi_now_ns(CLOCK_REALTIME);
-	WPPI_REC(&fs->c->pcb, TIMERFD, 0, f->id, &rec, NULL, 0);
+	WPPI_REC(&fs->m->tree->pcb, TIMERFD, 0, f->id, &rec, NULL, 0);
 	return 0;
 }
 
@@ -106,10 +106,9 @@ static int open_timerfd(struct rebuild *b, struct ofd *o)
 {
 	struct wpp_rec_timerfd t;
 	struct wpp_rec rec;
-	size_t pos = 0;
 	int err;
 
-	if (wppi_rebuild_next(b, o->id, WPP_REC_TIMERFD, &pos, &rec))
+	if (!wppi_shared_find(b->m->tree, WPP_REC_TIMERFD, o->id, &rec))
 		return WPP_ECORRUPT;
 	wpp_rec_get(&rec, (uint64_t *)&t, WPP_REC_NR(t));
 	err = wppi_ofd_put(b, o, timerfd_create((int)t.clock, TFD_CLOEXEC));

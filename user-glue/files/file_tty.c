@@ -35,7 +35,7 @@ static int collect_tty(struct files *fs, struct file *f, struct wpp_rec_ofd *ofd
 		rec.rows = size.ws_row;
 		rec.cols = size.ws_col;
 	}
-	WPPI_REC(&fs->c->pcb, TTY, 0, f->id, &rec, &settings, sizeof(settings));
+	WPPI_REC(&fs->m->tree->pcb, TTY, 0, f->id, &rec, &settings, sizeof(settings));
 	return 0;
 }
 
@@ -46,9 +46,8 @@ static int finish_tty(struct rebuild *b, struct ofd *o)
 	struct wpp_rec_tty tty;
 	struct winsize size;
 	struct wpp_rec rec;
-	size_t pos = 0;
 
-	if (!isatty(o->fd) || wppi_rebuild_next(b, o->id, WPP_REC_TTY, &pos, &rec) ||
+	if (!isatty(o->fd) || !wppi_shared_find(b->m->tree, WPP_REC_TTY, o->id, &rec) ||
 	    rec.tail_len != sizeof(settings))
 		return 0;
 	wpp_rec_get(&rec, (uint64_t *)&tty, WPP_REC_NR(tty));
@@ -129,7 +128,7 @@ static int open_tty(struct rebuild *b, struct ofd *o)
 			fd = wppi_fd_reopen(b->stdio[i], o->rec.flags);
 	}
 	if (fd < 0) {
-		wppi_child_note(b->r, WPP_NOTE_INFO, "tty",
+		wppi_child_note(b->m, WPP_NOTE_INFO, "tty",
 				"the terminal %s isn't there: /dev/null takes its place", o->path);
 		fd = open("/dev/null", flags);
 	}

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * What is behind descriptors: one file for each kind, with its capture and its
- * recreation next to each other. file_table.c finds the open file descriptions
- * of a process, file_rebuild.c makes them anew with the same numbers.
+ * recreation next to each other. file_capture.c and file_rebuild.c drive and know
+ * the kinds by the list in file_kinds.c; file_table.c and file_ofd.c are what the
+ * kinds build on.
  */
 #ifndef WPP_FILES_H
 #define WPP_FILES_H
@@ -11,10 +12,11 @@
 #include <limits.h>
 #include <sys/stat.h>
 
-#include "capture/capture.h"
-#include "recreate/recreate.h"
+#include "base/child.h"
+#include "base/class.h"
 
 struct file_kind;
+struct build;
 
 /* A descriptor; @file is the index of its open file description. */
 struct fd_num {
@@ -38,7 +40,7 @@ struct file {
 };
 
 struct files {
-	struct capture *c;
+	struct member *m;
 	bool frozen;
 	struct file *v;
 	size_t nr;
@@ -49,13 +51,13 @@ struct files {
 	char first_reset[256];
 };
 
-int wppi_files_scan(struct files *fs, struct capture *c);
+int wppi_files_scan(struct files *fs, struct member *m);
 void wppi_files_free(struct files *fs);
 /* A note that is said once, before the freeze. */
-#define wppi_files_info(fs, ...)                                                \
-	do {                                                                    \
-		if (!(fs)->frozen)                                              \
-			wppi_note(&(fs)->c->notes, WPP_NOTE_INFO, __VA_ARGS__); \
+#define wppi_files_info(fs, ...)                                                      \
+	do {                                                                          \
+		if (!(fs)->frozen)                                                    \
+			wppi_note(&(fs)->m->tree->notes, WPP_NOTE_INFO, __VA_ARGS__); \
 	} while (0)
 /* A value of fdinfo in the given base; @def when absent. */
 uint64_t wppi_file_info(const struct file *f, const char *key, int base, uint64_t def);
@@ -84,17 +86,8 @@ struct ofd {
 	int fd;			   /* in the child: its lowest number; -1: not made yet */
 };
 
-/* Where a record of an open file description or a pipe is. */
-struct rec_place {
-	uint64_t id;
-	uint16_t type;
-	size_t pos;
-};
-
 struct rebuild {
-	struct recreate *r;
-	struct rec_place *index; /* ascending by id, type and place */
-	size_t nr_index;
+	struct member *m;
 	struct ofd *v; /* ascending ids */
 	size_t nr;
 	struct fd_num *nums; /* by file, ascending in each */
@@ -106,6 +99,8 @@ struct rebuild {
 
 /* Words for one of our codes or an errno value. */
 const char *wppi_why(int err);
+/* For qsort(): by id. */
+int wppi_ofd_compare(const void *a, const void *b);
 struct ofd *wppi_ofd_find(struct rebuild *b, uint64_t id);
 /* Moves a new descriptor out of the way of the image's. The new number or -errno; @fd is used up.
  */
@@ -118,6 +113,8 @@ int wppi_fd_reopen(int fd, uint64_t flags);
 int wppi_open_flags(uint64_t flags);
 /* Takes the locks of the image; all else is in place. */
 int wppi_locks_recreate(struct rebuild *b);
+/* POSIX locks once more, when nothing closes a descriptor any more. */
+int wppi_locks_again(struct build *b);
 
 enum lock_kind { LOCK_KIND_FLOCK = 1, LOCK_KIND_POSIX = 2, LOCK_KIND_OFD = 3 };
 
@@ -130,9 +127,6 @@ static inline struct flock wppi_lock_of(const struct wpp_rec_lock *l)
 		.l_len = (off_t)l->len,
 	};
 }
-/* Records of @type with the id of an open file description or pipe, as wppi_recreate_next(). */
-int wppi_rebuild_next(const struct rebuild *b, uint64_t id, uint16_t type, size_t *pos,
-		      struct wpp_rec *rec);
 
 /*
  * A kind of file. Each callback but @match and @open may be NULL. They return 0 or a negative code.
@@ -161,5 +155,8 @@ extern const struct file_kind wppi_file_stdio, wppi_file_tty, wppi_file_path, wp
 /* In the order in which they are asked to match and to finish. */
 extern const struct file_kind *const wppi_file_kinds[];
 extern const size_t wppi_nr_file_kinds;
+
+extern const struct capture_class wppi_capture_files;
+extern const struct recreate_class wppi_recreate_files;
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Copying pages out of a stopped process into the open generation.
+ * Copying pages out of stopped processes into the open generation.
  *
  * Batches go round in a ring: named, filled and summed, put. A second thread
  * fills; the first one puts, and fills too when it has nothing to put. Batches
@@ -14,9 +14,10 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "capture/capture.h"
-#include "memory/pages.h"
 #include "base/ring.h"
+#include "memory/memory.h"
+#include "memory/pages.h"
+#include "stop/stop.h"
 
 #define BATCH_PAGES  512u /* 2 MiB a move */
 #define SLICE	     64u  /* pages: copied and summed while they are in the cache */
@@ -36,7 +37,8 @@ enum state {
 struct batch {
 	enum state state;
 	int err;
-	int fd; /* file it comes from; -1: the process' memory */
+	const struct member *m; /* whose memory it is, NULL: a file's */
+	int fd;
 	uint32_t space;
 	uint32_t nr;
 	uint8_t *to;
@@ -45,9 +47,10 @@ struct batch {
 	uint32_t crc[BATCH_PAGES];
 };
 
-/* Where pages come from: the process' memory, or a file when fd >= 0. */
+/* Where pages come from: a process' memory, or a file. */
 struct source {
 	uint32_t space;
+	const struct member *m; /* NULL: a file */
 	int fd;
 	const struct runs *runs;
 	size_t run; /* cursor: the run, and the pages of it that are named */
@@ -57,9 +60,7 @@ struct source {
 struct copier {
 	struct wpp_store *st;
 	struct wpp_writer *w;
-	pid_t pid;
-	int mem;
-	const struct wpp_report *report;
+	struct tree *tree;
 	uint64_t done, total;
 
 	struct ring_memory buffers; /* a batch each; none when the medium gives windows */
@@ -135,21 +136,20 @@ static int read_one_by_one(int fd, uint8_t *to, const struct iovec *iov, unsigne
 	return 0;
 }
 
-static int fill_slice(const struct copier *cp, int fd, const uint64_t *page, uint32_t nr,
-		      uint8_t *to)
+static int fill_slice(const struct batch *b, const uint64_t *page, uint32_t nr, uint8_t *to)
 {
 	struct iovec mine = { to, (size_t)nr * WPP_PAGE_SIZE }, theirs[SLICE];
 	unsigned int n = name_vectors(page, nr, theirs);
 	ssize_t len;
 
-	if (fd >= 0)
-		return read_one_by_one(fd, to, theirs, n, 0);
-	len = process_vm_readv(cp->pid, &mine, 1, theirs, n, 0);
+	if (!b->m)
+		return read_one_by_one(b->fd, to, theirs, n, 0);
+	len = process_vm_readv(b->m->pid, &mine, 1, theirs, n, 0);
 	if (len < 0 && errno != EFAULT)
 		return -errno;
 	if (len == (ssize_t)mine.iov_len)
 		return 0;
-	return read_one_by_one(cp->mem, to, theirs, n, len < 0 ? 0 : (uint64_t)len);
+	return read_one_by_one(b->m->mem, to, theirs, n, len < 0 ? 0 : (uint64_t)len);
 }
 
 static int fill(const struct copier *cp, struct batch *b)
@@ -160,7 +160,7 @@ static int fill(const struct copier *cp, struct batch *b)
 		uint32_t nr = b->nr - i < SLICE ? b->nr - i : SLICE;
 		uint8_t *to = b->to + (size_t)i * WPP_PAGE_SIZE;
 
-		err = fill_slice(cp, b->fd, b->page + i, nr, to);
+		err = fill_slice(b, b->page + i, nr, to);
 		if (!err)
 			wpp_store_sums(cp->st, to, nr, b->crc + i);
 	}
@@ -207,16 +207,21 @@ static void *fill_batches(void *arg)
 
 /* ---- Naming ---- */
 
-/* No more than the process has to be saved, as far as can be told: small ones are quick. */
-static size_t pages_wanted(pid_t pid)
+/* No more than there is to be saved, as far as can be told: small ones are quick. */
+static size_t pages_wanted(const struct tree *t)
 {
-	size_t resident, shared, most = RING * (size_t)BATCH_PAGES, pages;
+	size_t resident, shared, most = RING * (size_t)BATCH_PAGES, pages = 0;
+	const struct member *m;
 	char text[256];
 
-	if (wppi_proc_read(pid, "statm", text, sizeof(text)) < 0 ||
-	    sscanf(text, "%*u %zu %zu", &resident, &shared) != 2 || shared > resident)
-		return most;
-	pages = (resident - shared) / ROOM_STEP * ROOM_STEP + ROOM_STEP;
+	wppi_for_members(m, t)
+	{
+		if (wppi_proc_read(m->pid, "statm", text, sizeof(text)) < 0 ||
+		    sscanf(text, "%*u %zu %zu", &resident, &shared) != 2 || shared > resident)
+			return most;
+		pages += resident - shared;
+	}
+	pages = pages / ROOM_STEP * ROOM_STEP + ROOM_STEP;
 	return pages < most ? pages : most;
 }
 
@@ -225,7 +230,7 @@ static int open_buffers(struct copier *cp)
 {
 	int err;
 
-	cp->room = pages_wanted(cp->pid);
+	cp->room = pages_wanted(cp->tree);
 	cp->nr = (unsigned int)((cp->room + BATCH_PAGES - 1) / BATCH_PAGES);
 	cp->head = cp->tail = 0;
 	err = wppi_ring_get(&cp->buffers, cp->st, cp->room * WPP_PAGE_SIZE);
@@ -309,6 +314,7 @@ static int name_batches(struct copier *cp, struct source *s)
 			return 0;
 		name_pages(b, s, room);
 		b->space = s->space;
+		b->m = s->m;
 		b->fd = s->fd;
 		if (!cp->buffers.mem) {
 			cp->window += (size_t)b->nr * WPP_PAGE_SIZE;
@@ -339,6 +345,7 @@ static void await_oldest(struct copier *cp)
 
 static int put_oldest(struct copier *cp)
 {
+	const struct wpp_report *report = cp->tree->notes.report;
 	struct batch *b = &cp->ring[cp->head % cp->nr];
 	int err;
 
@@ -352,8 +359,8 @@ static int put_oldest(struct copier *cp)
 	cp->head++;
 	pthread_mutex_unlock(&cp->lock);
 	cp->done += b->nr;
-	if (cp->report && cp->report->progress)
-		cp->report->progress(cp->report->arg, cp->done, cp->total);
+	if (report && report->progress)
+		report->progress(report->arg, cp->done, cp->total);
 	return err;
 }
 
@@ -392,10 +399,9 @@ static int copy_source(struct copier *cp, struct source *s)
 
 /* ---- All of it ---- */
 
-static int copy_runs(struct copier *cp, uint32_t space, int fd, struct runs *runs, int err)
+static int copy_runs(struct copier *cp, struct source s, struct runs *runs, int err)
 {
-	struct source s = { .space = space, .fd = fd, .runs = runs };
-
+	s.runs = runs;
 	if (!err)
 		err = copy_source(cp, &s);
 	wppi_runs_free(runs);
@@ -435,39 +441,82 @@ static void stop_thread(struct copier *cp)
 	join_thread(cp);
 }
 
-static int copy_all(struct copier *cp, struct capture *c)
+static int copy_members(struct copier *cp, struct runs *found)
 {
-	struct runs runs = { 0 };
-	int err = wppi_pages_of_process(c, &runs);
+	const struct tree *t = cp->tree;
+	int err = 0;
 
-	cp->total = runs.nr_pages;
-	for (size_t i = 0; i < c->nr_objs; i++)
-		cp->total += c->objs[i].size / WPP_PAGE_SIZE;
-	/* Urgent, unless the backend has threads of its own, which need a CPU too. */
-	if (!err && cp->total > THREAD_PAGES)
-		start_thread(cp, fill_batches, !cp->buffers.mem || cp->buffers.lender);
-	err = copy_runs(cp, c->mm_space, -1, &runs, err);
-	for (size_t i = 0; !err && i < c->nr_objs; i++) {
-		err = wppi_pages_of_object(&c->objs[i], &runs);
-		err = copy_runs(cp, c->objs[i].space, c->objs[i].fd, &runs, err);
+	for (size_t i = 0; i < t->nr_members; i++) {
+		const struct member *m = &t->members[i];
+
+		err = copy_runs(cp, (struct source){ .space = m->space, .m = m }, &found[i], err);
 	}
+	return err;
+}
+
+static int copy_objects(struct copier *cp)
+{
+	const struct tree *t = cp->tree;
+	int err = 0;
+
+	for (size_t i = 0; !err && i < t->nr_objs; i++) {
+		const struct memobj *o = &t->objs[i];
+		const struct source s = { .space = (uint32_t)o->rec.space, .fd = o->fd };
+		struct runs runs = { 0 };
+
+		err = wppi_pages_of_object(o, &runs);
+		err = copy_runs(cp, s, &runs, err);
+	}
+	return err;
+}
+
+/* The pages of each member into @found; the sum of all that will be copied. */
+static int find_pages(struct copier *cp, struct runs *found)
+{
+	const struct tree *t = cp->tree;
+	int err = 0;
+
+	for (size_t i = 0; !err && i < t->nr_members; i++) {
+		err = wppi_pages_of_process(&t->members[i], &found[i]);
+		cp->total += found[i].nr_pages;
+	}
+	for (size_t i = 0; i < t->nr_objs; i++)
+		cp->total += t->objs[i].rec.size / WPP_PAGE_SIZE;
+	return err;
+}
+
+static int copy_all(struct copier *cp, struct runs *found)
+{
+	int err = find_pages(cp, found);
+
+	if (err) {
+		for (size_t i = 0; i < cp->tree->nr_members; i++)
+			wppi_runs_free(&found[i]);
+		return err;
+	}
+	/* Urgent, unless the backend has threads of its own, which need a CPU too. */
+	if (cp->total > THREAD_PAGES)
+		start_thread(cp, fill_batches, !cp->buffers.mem || cp->buffers.lender);
+	err = copy_members(cp, found);
+	if (!err)
+		err = copy_objects(cp);
 	stop_thread(cp);
-	if (!err && c->go_on)
-		wppi_thaw(c);
+	return err;
+}
+
+int wppi_pages_copy(struct tree *t, void (*copied)(struct tree *t))
+{
+	struct copier *cp = t->copier;
+	struct runs *found = calloc(t->nr_members, sizeof(*found));
+	int err = found ? copy_all(cp, found) : WPP_ENOMEM;
+
+	free(found);
+	t->nr_pages = cp->done;
+	if (!err)
+		copied(t);
 	if (err && cp->buffers.mem)
 		(void)!wpp_writer_settle(cp->w); /* the buffers are lent */
 	return err ? err : wpp_writer_settle(cp->w);
-}
-
-int wppi_pages_copy(struct capture *c, uint64_t *nr_pages)
-{
-	struct copier *cp = c->copier;
-	int err;
-
-	cp->mem = c->mem;
-	err = copy_all(cp, c);
-	*nr_pages = cp->done;
-	return err;
 }
 
 static void *make_buffers(void *arg)
@@ -478,16 +527,15 @@ static void *make_buffers(void *arg)
 	return NULL;
 }
 
-int wppi_copy_begin(struct capture *c, struct wpp_store *st)
+int wppi_copy_begin(struct tree *t)
 {
 	struct copier *cp = calloc(1, sizeof(*cp));
 
 	if (!cp)
 		return WPP_ENOMEM;
-	c->copier = cp;
-	cp->st = st;
-	cp->pid = c->pid;
-	cp->report = c->notes.report;
+	t->copier = cp;
+	cp->tree = t;
+	cp->st = t->store;
 	pthread_mutex_init(&cp->lock, NULL);
 	pthread_cond_init(&cp->named, NULL);
 	pthread_cond_init(&cp->filled, NULL);
@@ -495,26 +543,26 @@ int wppi_copy_begin(struct capture *c, struct wpp_store *st)
 	cp->ring = calloc(RING, sizeof(struct batch));
 	if (!cp->ring)
 		return WPP_ENOMEM;
-	if (!(wpp_store_medium(st)->caps & WPP_CAP_DIRECT))
+	if (!(wpp_store_medium(t->store)->caps & WPP_CAP_DIRECT))
 		start_thread(cp, make_buffers, true);
 	return 0;
 }
 
-int wppi_copy_await(struct capture *c)
+int wppi_copy_await(struct tree *t)
 {
-	join_thread(c->copier);
-	return c->copier->err;
+	join_thread(t->copier);
+	return t->copier->err;
 }
 
-int wppi_copy_prepare(struct capture *c, struct wpp_writer *w)
+int wppi_copy_prepare(struct tree *t, struct wpp_writer *w)
 {
-	c->copier->w = w;
-	return open_room(c->copier);
+	t->copier->w = w;
+	return open_room(t->copier);
 }
 
-void wppi_copy_free(struct capture *c)
+void wppi_copy_free(struct tree *t)
 {
-	struct copier *cp = c->copier;
+	struct copier *cp = t->copier;
 
 	if (!cp)
 		return;
@@ -522,5 +570,5 @@ void wppi_copy_free(struct capture *c)
 	wppi_ring_put(&cp->buffers);
 	free(cp->ring);
 	free(cp);
-	c->copier = NULL;
+	t->copier = NULL;
 }

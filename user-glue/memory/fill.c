@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "recreate/recreate_priv.h"
+#include "memory/memory.h"
 #include "base/ring.h"
 
 #define PAGES_MAX 2048u /* of a slot */
@@ -137,10 +137,11 @@ static void did_read(struct fill *f, bool last)
 
 static void progress(struct build *b)
 {
-	const struct wpp_report *report = b->how.report;
+	const struct wpp_report *report = b->m->tree->how.report;
 
 	if (report && report->progress)
-		report->progress(report->arg, b->nr_pages, b->generation.nr_pages);
+		report->progress(report->arg, b->m->tree->nr_pages,
+				 b->m->tree->generation.nr_pages);
 }
 
 static int read_one(struct fill *f, struct slot *s, uint64_t *page)
@@ -152,17 +153,17 @@ static int read_one(struct fill *f, struct slot *s, uint64_t *page)
 	for (s->nr_runs = 0; s->nr_runs < RUNS_MAX && nr < PAGES_MAX; s->nr_runs++) {
 		struct wpp_run *run = &s->run[s->nr_runs];
 
-		err = wpp_reader_next(b->r.reader, b->mm_space, *page, PAGES_MAX - nr, run);
+		err = wpp_reader_next(b->m->tree->reader, b->m->space, *page, PAGES_MAX - nr, run);
 		if (err)
 			break;
 		nr += run->nr;
 		*page = run->page + run->nr;
 	}
 	if (s->nr_runs && (!err || err == WPP_ENOENT))
-		err = wppi_runs_read(b, s->run, s->nr_runs, s->buf);
+		err = wppi_runs_read(b->m->tree, s->run, s->nr_runs, s->buf);
 	if (err)
 		return err;
-	b->nr_pages += nr;
+	b->m->tree->nr_pages += nr;
 	progress(b);
 	return 0;
 }
@@ -200,7 +201,7 @@ static int start_thread(struct fill *f, pthread_t *thread)
 
 static int run(struct fill *f)
 {
-	bool alone = f->b->generation.nr_pages <= ALONE_MAX;
+	bool alone = f->b->m->tree->generation.nr_pages <= ALONE_MAX;
 	pthread_t thread;
 	int err;
 
@@ -215,7 +216,7 @@ static int run(struct fill *f)
 static int allocate(struct fill *f)
 {
 	const size_t len = PAGES_MAX * PAGE;
-	int err = wppi_ring_get(&f->buffers, f->b->store, NR_SLOTS * len);
+	int err = wppi_ring_get(&f->buffers, f->b->m->tree->store, NR_SLOTS * len);
 
 	for (unsigned int i = 0; !err && i < NR_SLOTS; i++)
 		f->slot[i].buf = f->buffers.mem + i * len;
@@ -225,11 +226,11 @@ static int allocate(struct fill *f)
 static void explain(struct fill *f, int err)
 {
 	if (f->err_addr && err == WPP_ECORRUPT && err == f->err)
-		wppi_note(&f->b->r.notes, WPP_NOTE_ERROR, "image",
+		wppi_note(&f->b->m->tree->notes, WPP_NOTE_ERROR, "image",
 			  "the page at 0x%llx belongs to no mapping",
 			  (unsigned long long)f->err_addr);
 	else if (err && err == f->err)
-		wppi_note(&f->b->r.notes, WPP_NOTE_ERROR, "recreate",
+		wppi_note(&f->b->m->tree->notes, WPP_NOTE_ERROR, "recreate",
 			  "memory at 0x%llx can't be filled: %s", (unsigned long long)f->err_addr,
 			  strerror(-err));
 }

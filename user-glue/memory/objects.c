@@ -10,7 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "recreate/recreate_priv.h"
+#include "memory/memory.h"
+#include "record/ids.h"
 
 #define RUN_MAX	   256u
 #define SEALS_LATE (F_SEAL_FUTURE_WRITE | F_SEAL_SEAL)
@@ -22,16 +23,122 @@
 #define F_SEAL_EXEC 0x0020
 #endif
 
-static int fail(struct build *b, const struct object *o, const char *what, int err)
+/* ---- Capture ---- */
+
+static struct memobj *find(struct tree *t, const struct stat *st)
 {
-	wppi_note(&b->r.notes, WPP_NOTE_ERROR, "shared-memory", "%s of %s: %s", what,
+	for (size_t i = 0; i < t->nr_objs; i++) {
+		if (t->objs[i].rec.dev == st->st_dev && t->objs[i].rec.ino == st->st_ino)
+			return &t->objs[i];
+	}
+	return NULL;
+}
+
+static struct memobj *add(struct tree *t, const struct stat *st)
+{
+	struct memobj *objs = realloc(t->objs, (t->nr_objs + 1) * sizeof(*objs));
+	struct memobj *o;
+
+	if (!objs)
+		return NULL;
+	t->objs = objs;
+	o = &objs[t->nr_objs];
+	*o = (struct memobj){
+		.id = wppr_ids_object(&t->ids),
+		.rec.space = wppr_ids_space(&t->ids),
+		.rec.dev = st->st_dev,
+		.rec.ino = st->st_ino,
+		.rec.size = (uint64_t)st->st_size,
+	};
+	return o->id && o->rec.space ? o : NULL;
+}
+
+struct memobj *wppi_capture_memobj(struct member *m, uint32_t kind, int fd, const char *name)
+{
+	struct tree *t = m->tree;
+	struct stat st;
+	struct memobj *o;
+
+	if (fstat(fd, &st))
+		goto close;
+	o = find(t, &st);
+	if (o) {
+		close(fd);
+		return o;
+	}
+	o = add(t, &st);
+	if (!o)
+		goto close;
+	o->name = strdup(name);
+	if (!o->name)
+		goto close;
+	o->rec.kind = kind;
+	o->fd = fd;
+	t->nr_objs++;
+	return o;
+close:
+	close(fd);
+	return NULL;
+}
+
+static void record(struct tree *t, struct memobj *o)
+{
+	int seals = fcntl(o->fd, F_GET_SEALS);
+	struct stat st;
+
+	if (fstat(o->fd, &st) == 0) {
+		o->rec.size = (uint64_t)st.st_size;
+		o->rec.mode = st.st_mode;
+		o->rec.uid = st.st_uid;
+		o->rec.gid = st.st_gid;
+		o->rec.nlink = st.st_nlink;
+	}
+	o->rec.seals = seals > 0 ? (uint64_t)seals : 0;
+	WPPI_REC(&t->pcb, MEMOBJ, 0, o->id, &o->rec, o->name, strlen(o->name));
+}
+
+void wppi_memobj_records(struct tree *t)
+{
+	for (size_t i = 0; i < t->nr_objs; i++)
+		record(t, &t->objs[i]);
+}
+
+/* ---- Both ---- */
+
+void wppi_objects_close(struct tree *t)
+{
+	for (size_t i = 0; i < t->nr_objs; i++) {
+		if (t->objs[i].fd >= 0)
+			close(t->objs[i].fd);
+		t->objs[i].fd = -1;
+	}
+}
+
+void wppi_memobjs_free(struct tree *t)
+{
+	wppi_objects_close(t);
+	for (size_t i = 0; i < t->nr_objs; i++)
+		free(t->objs[i].name);
+	free(t->objs);
+	t->objs = NULL;
+	t->nr_objs = 0;
+	/* What is named next has the same numbers again: those behind the members'. */
+	t->ids.object = 0;
+	t->ids.space = t->nr_members ? t->members[t->nr_members - 1].space : 0;
+}
+
+/* ---- Recreation ---- */
+
+static int fail(struct tree *t, const struct memobj *o, const char *what, int err)
+{
+	wppi_note(&t->notes, WPP_NOTE_ERROR, "shared-memory", "%s of %s: %s", what,
 		  o->name[0] ? o->name : "shared memory", strerror(-err));
 	return err;
 }
 
 /* ---- Making ---- */
 
-static int make_memfd(const struct object *o)
+static int make_memfd(const struct memobj *o)
 {
 	const char *name = o->name;
 	unsigned int flags = MFD_CLOEXEC;
@@ -53,7 +160,7 @@ static int make_memfd(const struct object *o)
  * A file without a name, where the old one was: its filesystem may matter (space, xattrs). It had
  * the name once, and /proc shows that; when somebody else has it now it never gets one.
  */
-static int make_nameless(const struct object *o)
+static int make_nameless(const struct memobj *o)
 {
 	int fd = open(o->name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, o->rec.mode & 07777);
 	char dir[PATH_MAX];
@@ -73,7 +180,7 @@ static int make_nameless(const struct object *o)
 }
 
 /* A linked file on tmpfs: gone after a reboot. If it is there, it is somebody's. */
-static int make_named(const struct object *o, bool *there)
+static int make_named(const struct memobj *o, bool *there)
 {
 	int fd = open(o->name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, o->rec.mode & 07777);
 
@@ -83,7 +190,7 @@ static int make_named(const struct object *o, bool *there)
 	return fd;
 }
 
-static int make_one(struct build *b, const struct object *o, bool *there)
+static int make_one(struct tree *t, const struct memobj *o, bool *there)
 {
 	*there = false;
 	switch (o->rec.kind) {
@@ -95,7 +202,7 @@ static int make_one(struct build *b, const struct object *o, bool *there)
 	case WPP_MEMOBJ_DELETED:
 		return make_nameless(o);
 	default:
-		wppi_note(&b->r.notes, WPP_NOTE_REFUSED, "shared-memory",
+		wppi_note(&t->notes, WPP_NOTE_REFUSED, "shared-memory",
 			  "%s is of a kind that can't be made anew (%llu)", o->name,
 			  (unsigned long long)o->rec.kind);
 		errno = EOPNOTSUPP;
@@ -122,7 +229,7 @@ static int write_all(int fd, const void *buf, uint64_t off, uint64_t len)
 }
 
 /* The page may be the last one of an object whose size is no multiple of pages. */
-static int put_run(const struct object *o, int fd, const struct wpp_run *run, const void *buf)
+static int put_run(const struct memobj *o, int fd, const struct wpp_run *run, const void *buf)
 {
 	uint64_t off = run->page * PAGE, len = run->nr * PAGE;
 
@@ -135,7 +242,7 @@ static int put_run(const struct object *o, int fd, const struct wpp_run *run, co
 }
 
 /* Is what the file holds what the image holds? */
-static int compare_run(const struct object *o, int fd, const struct wpp_run *run, const void *buf,
+static int compare_run(const struct memobj *o, int fd, const struct wpp_run *run, const void *buf,
 		       bool *differs)
 {
 	uint64_t off = run->page * PAGE, len = run->nr * PAGE;
@@ -154,7 +261,7 @@ static int compare_run(const struct object *o, int fd, const struct wpp_run *run
 }
 
 /* Puts all pages into the object, or compares them when @differs is given. */
-static int each_run(struct build *b, const struct object *o, int fd, bool *differs)
+static int each_run(struct tree *t, const struct memobj *o, int fd, bool *differs)
 {
 	uint32_t space = (uint32_t)o->rec.space;
 	struct wpp_run run = { 0 };
@@ -163,22 +270,22 @@ static int each_run(struct build *b, const struct object *o, int fd, bool *diffe
 	int err = buf ? 0 : WPP_ENOMEM;
 
 	while (!err) {
-		err = wpp_reader_next(b->r.reader, space, page, RUN_MAX, &run);
+		err = wpp_reader_next(t->reader, space, page, RUN_MAX, &run);
 		if (err)
 			break;
-		err = wppi_runs_read(b, &run, 1, buf);
+		err = wppi_runs_read(t, &run, 1, buf);
 		if (!err && differs)
 			err = compare_run(o, fd, &run, buf, differs);
 		else if (!err)
 			err = put_run(o, fd, &run, buf);
-		b->nr_pages += run.nr;
+		t->nr_pages += run.nr;
 		page = run.page + run.nr;
 	}
 	free(buf);
 	return err == WPP_ENOENT ? 0 : err;
 }
 
-static int set_owner(const struct object *o, int fd)
+static int set_owner(const struct memobj *o, int fd)
 {
 	struct stat st;
 
@@ -190,59 +297,68 @@ static int set_owner(const struct object *o, int fd)
 	return fchmod(fd, o->rec.mode & 07777) ? -errno : 0;
 }
 
-static int fill_new(struct build *b, const struct object *o, int fd)
+static int fill_new(struct tree *t, const struct memobj *o, int fd)
 {
 	int err = ftruncate(fd, (off_t)o->rec.size) ? -errno : 0;
 
 	if (!err)
 		err = set_owner(o, fd);
 	if (err)
-		return fail(b, o, "size and owner", err);
-	err = each_run(b, o, fd, NULL);
+		return fail(t, o, "size and owner", err);
+	err = each_run(t, o, fd, NULL);
 	if (!err && (o->rec.seals & ~(uint64_t)SEALS_LATE) &&
 	    fcntl(fd, F_ADD_SEALS, (int)(o->rec.seals & ~(uint64_t)SEALS_LATE)))
-		err = fail(b, o, "the seals", -errno);
+		err = fail(t, o, "the seals", -errno);
 	return err;
 }
 
-static int check_there(struct build *b, const struct object *o, int fd)
+static int check_there(struct tree *t, const struct memobj *o, int fd)
 {
-	bool warn = b->how.flags & WPP_RECREATE_FILES_WARN, differs = false;
+	bool warn = t->how.flags & WPP_RECREATE_FILES_WARN, differs = false;
 	struct stat st;
 	int err;
 
 	if (fstat(fd, &st))
 		return -errno;
 	differs = (uint64_t)st.st_size != o->rec.size;
-	err = each_run(b, o, fd, &differs);
+	err = each_run(t, o, fd, &differs);
 	if (err || !differs)
 		return err;
 	wppi_note(
-		&b->r.notes, warn ? WPP_NOTE_CHANGED : WPP_NOTE_REFUSED, "shared-memory",
+		&t->notes, warn ? WPP_NOTE_CHANGED : WPP_NOTE_REFUSED, "shared-memory",
 		"%s is there and holds other bytes than the image; remove it to have it made anew",
 		o->name);
 	return warn ? 0 : WPP_EREFUSED;
 }
 
-static int take_object(struct build *b, struct object *o, int *fd)
+static int take_object(struct tree *t, struct memobj *o)
 {
 	bool there;
 
-	*fd = make_one(b, o, &there);
-	if (*fd < 0)
-		return errno == EOPNOTSUPP ? WPP_EREFUSED : fail(b, o, "making it", -errno);
+	o->fd = make_one(t, o, &there);
+	if (o->fd < 0)
+		return errno == EOPNOTSUPP ? WPP_EREFUSED : fail(t, o, "making it", -errno);
 	o->made = o->rec.kind == WPP_MEMOBJ_SHMFS && o->rec.nlink && !there;
-	return there ? check_there(b, o, *fd) : fill_new(b, o, *fd);
+	return there ? check_there(t, o, o->fd) : fill_new(t, o, o->fd);
 }
 
-static int decode(struct build *b, const struct wpp_rec *rec, struct object *o)
+static bool is_space_of_member(const struct tree *t, uint64_t space)
+{
+	for (size_t i = 0; i < t->nr_members; i++) {
+		if (t->members[i].space == space)
+			return true;
+	}
+	return false;
+}
+
+static int decode(struct tree *t, const struct wpp_rec *rec, struct memobj *o)
 {
 	WPPI_GET(rec, &o->rec);
 	o->name = strndup((const char *)rec->tail, rec->tail_len);
 	if (!o->name)
 		return WPP_ENOMEM;
 	if (o->rec.space < WPP_SPACE_FIRST || o->rec.space > WPP_SPACE_MAX ||
-	    o->rec.space == b->mm_space || o->rec.size > INT64_MAX - PAGE)
+	    is_space_of_member(t, o->rec.space) || o->rec.size > INT64_MAX - PAGE)
 		return WPP_ECORRUPT;
 	if ((o->rec.kind == WPP_MEMOBJ_SHMFS || o->rec.kind == WPP_MEMOBJ_DELETED) &&
 	    o->name[0] != '/')
@@ -250,20 +366,40 @@ static int decode(struct build *b, const struct wpp_rec *rec, struct object *o)
 	return 0;
 }
 
-static size_t count(const struct build *b)
+static size_t count(const struct tree *t)
 {
-	struct wpp_rec rec;
-	size_t pos = 0, nr = 0;
+	struct rec_cursor c = wppi_shared(t, WPP_REC_MEMOBJ);
 
-	while (wppi_recreate_next(&b->r, WPP_REC_MEMOBJ, &pos, &rec) == 0)
-		nr++;
-	return nr;
+	return c.end - c.next;
 }
+
+int wppi_objects_make(struct tree *t)
+{
+	struct rec_cursor c = wppi_shared(t, WPP_REC_MEMOBJ);
+	struct wpp_rec rec;
+	int err = 0;
+
+	t->objs = calloc(count(t) + 1, sizeof(*t->objs));
+	if (!t->objs)
+		return WPP_ENOMEM;
+	while (!err && wppi_rec_next(&c, &rec)) {
+		struct memobj *o = &t->objs[t->nr_objs++];
+
+		o->id = rec.id;
+		o->fd = -1;
+		err = decode(t, &rec, o);
+		if (!err)
+			err = take_object(t, o);
+	}
+	return err;
+}
+
+/* ---- What a member maps of them for reading only ---- */
 
 /* Index of a file entry for the object, open for reading only; or an error. */
 static int reopen_readonly(struct build *b, uint64_t id)
 {
-	int obj = wppi_recreate_memobj(&b->r, id);
+	int obj = wppi_memobj_fd(b->m->tree, id);
 	char path[64];
 	int fd;
 
@@ -292,7 +428,7 @@ static int reopen_exe(struct build *b)
  * A shared mapping whose descriptor was not open for writing must not become writable. A private
  * one needs none for writing, and the program can't be a file that is open for it.
  */
-static int reopen_all(struct build *b)
+int wppi_objects_reopen(struct build *b)
 {
 	for (size_t i = 0; i < b->nr_maps; i++) {
 		struct mapping *m = &b->maps[i];
@@ -306,68 +442,34 @@ static int reopen_all(struct build *b)
 	return b->exe_object ? reopen_exe(b) : 0;
 }
 
-int wppi_objects_make(struct build *b)
+/* ---- The end ---- */
+
+int wppi_objects_seal(struct tree *t)
 {
-	size_t pos = 0, nr = count(b);
-	struct wpp_rec rec;
-	int err = 0;
+	for (size_t i = 0; i < t->nr_objs; i++) {
+		const struct memobj *o = &t->objs[i];
+		int seals = (int)(o->rec.seals & SEALS_LATE);
 
-	b->objs = calloc(nr + 1, sizeof(*b->objs));
-	b->r.objs = calloc(nr + 1, sizeof(*b->r.objs));
-	if (!b->objs || !b->r.objs)
-		return WPP_ENOMEM;
-	while (!err && wppi_recreate_next(&b->r, WPP_REC_MEMOBJ, &pos, &rec) == 0) {
-		struct object *o = &b->objs[b->r.nr_objs];
-		struct memobj_fd *f = &b->r.objs[b->r.nr_objs++];
-
-		f->id = rec.id;
-		f->fd = -1;
-		err = decode(b, &rec, o);
-		if (!err)
-			err = take_object(b, o, &f->fd);
-	}
-	return err ? err : reopen_all(b);
-}
-
-int wppi_objects_seal(struct build *b)
-{
-	for (size_t i = 0; i < b->r.nr_objs; i++) {
-		int seals = (int)(b->objs[i].rec.seals & SEALS_LATE);
-
-		if (b->objs[i].rec.kind == WPP_MEMOBJ_MEMFD &&
-		    b->objs[i].rec.seals != F_SEAL_SEAL && seals &&
-		    fcntl(b->r.objs[i].fd, F_ADD_SEALS, seals))
-			return fail(b, &b->objs[i], "the seals", -errno);
+		if (o->rec.kind == WPP_MEMOBJ_MEMFD && o->rec.seals != F_SEAL_SEAL && seals &&
+		    fcntl(o->fd, F_ADD_SEALS, seals))
+			return fail(t, o, "the seals", -errno);
 	}
 	return 0;
 }
 
 int wppi_object_remote(const struct build *b, uint64_t id)
 {
-	for (size_t i = 0; i < b->r.nr_objs; i++) {
-		if (b->r.objs[i].id == id)
-			return b->objs[i].remote;
+	for (size_t i = 0; i < b->m->tree->nr_objs; i++) {
+		if (b->m->tree->objs[i].id == id)
+			return b->remote[i];
 	}
 	return -1;
 }
 
-void wppi_objects_close(struct build *b)
+void wppi_objects_unmake(struct tree *t)
 {
-	for (size_t i = 0; i < b->r.nr_objs; i++) {
-		if (b->r.objs[i].fd >= 0)
-			close(b->r.objs[i].fd);
-		b->r.objs[i].fd = -1;
+	for (size_t i = 0; i < t->nr_objs; i++) {
+		if (t->objs[i].made)
+			unlink(t->objs[i].name);
 	}
-}
-
-void wppi_objects_free(struct build *b, bool failed)
-{
-	wppi_objects_close(b);
-	for (size_t i = 0; i < b->r.nr_objs; i++) {
-		if (failed && b->objs[i].made)
-			unlink(b->objs[i].name);
-		free(b->objs[i].name);
-	}
-	free(b->objs);
-	free(b->r.objs);
 }

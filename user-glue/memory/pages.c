@@ -9,7 +9,6 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "capture/capture.h"
 #include "memory/pages.h"
 
 /* linux/fs.h since 6.7 */
@@ -68,12 +67,12 @@ void wppi_runs_free(struct runs *r)
 
 /* ---- Scanning ---- */
 
-static int open_pagemap(const struct capture *c)
+static int open_pagemap(const struct member *m)
 {
 	char path[64];
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%d/pagemap", (int)c->pid);
+	snprintf(path, sizeof(path), "/proc/%d/pagemap", (int)m->pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }
@@ -150,10 +149,10 @@ static int scan(int fd, const struct vma *v, struct runs *out)
 	return err;
 }
 
-int wppi_guards_of(struct capture *c, const struct vma *v, struct runs *out)
+int wppi_guards_of(const struct member *m, const struct vma *v, struct runs *out)
 {
 	const struct wanted want = { 0, IS_GUARD, 0 };
-	int fd = open_pagemap(c), err;
+	int fd = open_pagemap(m), err;
 
 	if (fd < 0)
 		return fd;
@@ -162,14 +161,14 @@ int wppi_guards_of(struct capture *c, const struct vma *v, struct runs *out)
 	return err;
 }
 
-int wppi_pages_of_process(struct capture *c, struct runs *out)
+int wppi_pages_of_process(const struct member *m, struct runs *out)
 {
-	int fd = open_pagemap(c), err = 0;
+	int fd = open_pagemap(m), err = 0;
 
 	if (fd < 0)
 		return fd;
-	for (size_t i = 0; !err && i < c->vmas.nr; i++) {
-		const struct vma *v = &c->vmas.v[i];
+	for (size_t i = 0; !err && i < m->vmas.nr; i++) {
+		const struct vma *v = &m->vmas.v[i];
 
 		if (v->kind == WPP_REGION_SPECIAL || (v->flags & MAP_SHARED)) {
 			if (!strcmp(v->path, "[vdso]")) /* another kernel may have to keep it */
@@ -186,7 +185,7 @@ int wppi_pages_of_process(struct capture *c, struct runs *out)
 /* Data of a memory object: holes are zeros and need no place. */
 int wppi_pages_of_object(const struct memobj *o, struct runs *out)
 {
-	off_t data, hole = 0, size = (off_t)o->size;
+	off_t data, hole = 0, size = (off_t)o->rec.size;
 	int err = 0;
 
 	while (!err && hole < size) {

@@ -2,7 +2,7 @@
 #ifndef WPP_PAGES_H
 #define WPP_PAGES_H
 
-#include "capture/capture.h"
+#include "base/tree.h"
 
 struct run {
 	uint64_t first, nr; /* pages */
@@ -15,9 +15,9 @@ struct runs {
 };
 
 /* Pages of the address space that no file and no memory object holds, added to @out. */
-int wppi_pages_of_process(struct capture *c, struct runs *out);
+int wppi_pages_of_process(const struct member *m, struct runs *out);
 /* Pages of a mapping that MADV_GUARD_INSTALL has made inaccessible. */
-int wppi_guards_of(struct capture *c, const struct vma *v, struct runs *out);
+int wppi_guards_of(const struct member *m, const struct vma *v, struct runs *out);
 /* Pages of a memory object with data. */
 int wppi_pages_of_object(const struct memobj *o, struct runs *out);
 void wppi_runs_free(struct runs *r);

@@ -1,22 +1,380 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* The regions of an image, checked, and the files they map. */
+/*
+ * Mappings: what kind of memory each is, when a process is saved; their records checked, and the
+ * files they map, when it is recreated.
+ */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
-#include "recreate/recreate_priv.h"
+#include "base/changed.h"
+#include "memory/memory.h"
+#include "memory/pages.h"
+
+#define TMPFS_MAGIC 0x01021994
+#define RAMFS_MAGIC 0x858458f6
+#define DELETED	    " (deleted)"
 
 #define ADDR_MIN	  0x1000ull
 #define MAP_FLAGS_ALLOWED (MAP_GROWSDOWN | MAP_NORESERVE | MAP_STACK)
 
+static bool has_prefix(const char *s, const char *prefix)
+{
+	return !strncmp(s, prefix, strlen(prefix));
+}
+
+static bool has_suffix(const char *s, const char *suffix)
+{
+	size_t n = strlen(s), m = strlen(suffix);
+
+	return n >= m && !strcmp(s + n - m, suffix);
+}
+
+/* ---- What is refused ---- */
+
+struct rule {
+	const char *path; /* beginning of the mapping's name */
+	const char *name, *what;
+};
+
+static const struct rule refused_paths[] = {
+	{ "/[aio]", "aio", "a ring of kernel AIO (io_setup)" },
+	{ "anon_inode:[io_uring]", "io_uring", "a ring of io_uring" },
+	{ "anon_inode:[perf_event]", "perf_event", "a buffer of perf_event_open()" },
+	{ "anon_inode:kvm", "kvm", "a virtual machine's state" },
+	{ "anon_inode:[bpf", "bpf", "a map of BPF" },
+	{ "anon_inode:bpf", "bpf", "a map of BPF" },
+	{ "/secretmem", "secretmem", "secret memory (memfd_secret), which nobody else can read" },
+	{ "/SYSV", "sysv-shm", "System V shared memory" },
+	{ "[uprobes]", "uprobes", "a probe that a tracer has set" },
+	{ "[shadow_stack]", "shadow-stack", "a shadow stack" },
+	{ "[gate]", "gate", "a page of the kernel" },
+};
+
+static const struct {
+	uint32_t trait;
+	const char *name, *what;
+} refused_traits[] = {
+	{ VMA_HUGETLB, "hugetlb", "memory of hugetlbfs" },
+	{ VMA_DEVICE, "device-memory", "memory of a device" },
+	{ VMA_SHADOW_STACK, "shadow-stack", "a shadow stack" },
+	{ VMA_USERFAULT, "userfaultfd", "memory whose faults a userfaultfd handles" },
+};
+
+static void refuse_vma(struct member *m, const struct vma *v, const char *name, const char *what)
+{
+	wppi_refuse(m, name, "the mapping %lx-%lx (%s) is %s", v->start, v->end,
+		    *v->path ? v->path : "anonymous", what);
+}
+
+static void check_vma(struct member *m, const struct vma *v)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(refused_paths) / sizeof(refused_paths[0]); i++) {
+		if (has_prefix(v->path, refused_paths[i].path)) {
+			refuse_vma(m, v, refused_paths[i].name, refused_paths[i].what);
+			return;
+		}
+	}
+	if (has_prefix(v->path, "[v")) /* vdso and vvar: device memory in a way, but the kernel's */
+		return;
+	for (i = 0; i < sizeof(refused_traits) / sizeof(refused_traits[0]); i++) {
+		if (v->traits & refused_traits[i].trait) {
+			refuse_vma(m, v, refused_traits[i].name, refused_traits[i].what);
+			return;
+		}
+	}
+}
+
+/* ---- What a mapping is ---- */
+
+/* A descriptor of the process that leads to the same file. */
+static int open_by_descriptor(const struct member *m, const struct vma *v, int flags)
+{
+	char path[300];
+	struct dirent *d;
+	struct stat st;
+	int fd = -EPERM;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)m->pid);
+	dir = opendir(path);
+	while (dir && fd < 0 && (d = readdir(dir))) {
+		snprintf(path, sizeof(path), "/proc/%d/fd/%s", (int)m->pid, d->d_name);
+		if (stat(path, &st) == 0 && st.st_dev == v->dev && st.st_ino == v->ino)
+			fd = open(path, flags | O_CLOEXEC);
+	}
+	if (dir)
+		closedir(dir);
+	return fd < 0 ? -EPERM : fd;
+}
+
+/* Opens what is mapped. Needs CAP_CHECKPOINT_RESTORE; without it a path or descriptor must do. */
+static int open_mapped(const struct member *m, const struct vma *v, int flags)
+{
+	char path[4200];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/map_files/%lx-%lx", (int)m->pid, v->start, v->end);
+	fd = open(path, flags | O_CLOEXEC);
+	if (fd >= 0 || (errno != EPERM && errno != EACCES))
+		return fd < 0 ? -errno : fd;
+	if (has_suffix(v->path, DELETED))
+		return open_by_descriptor(m, v, flags);
+	snprintf(path, sizeof(path), "/proc/%d/root%s", (int)m->pid, v->path);
+	fd = open(path, flags | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static bool is_linked(const struct vma *v, const struct stat *st)
+{
+	struct stat there;
+
+	return st->st_nlink && stat(v->path, &there) == 0 && there.st_dev == st->st_dev &&
+	       there.st_ino == st->st_ino;
+}
+
+static bool is_memory_fs(int fd)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) == 0 && (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC);
+}
+
+static uint32_t object_kind(const struct vma *v, bool memory)
+{
+	if (has_prefix(v->path, "/memfd:"))
+		return WPP_MEMOBJ_MEMFD;
+	if (!strcmp(v->path, "/dev/zero" DELETED) || has_prefix(v->path, "[anon_shmem:"))
+		return WPP_MEMOBJ_SHANON;
+	return memory ? WPP_MEMOBJ_SHMFS : WPP_MEMOBJ_DELETED;
+}
+
+static void strip_deleted(char *path)
+{
+	if (has_suffix(path, DELETED))
+		path[strlen(path) - strlen(DELETED)] = '\0';
+}
+
+static int make_object(struct member *m, struct vma *v, uint32_t kind)
+{
+	int fd = open_mapped(m, v, O_RDONLY);
+	struct memobj *o;
+
+	if (fd < 0) {
+		wppi_refuse(m, "shared-memory",
+			    "the mapping %lx-%lx (%s) can't be opened; this takes "
+			    "CAP_CHECKPOINT_RESTORE",
+			    v->start, v->end, v->path);
+		return WPP_EREFUSED;
+	}
+	strip_deleted(v->path);
+	o = wppi_capture_memobj(m, kind, fd, v->path);
+	if (!o)
+		return WPP_ENOMEM;
+	v->kind = WPP_REGION_MEMOBJ;
+	v->object = o->id;
+	return 0;
+}
+
+static int classify_opened(struct member *m, struct vma *v, int fd)
+{
+	bool shared = v->flags & MAP_SHARED, memory = is_memory_fs(fd);
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return -errno;
+	if (S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 5) && !shared) {
+		v->kind = WPP_REGION_ANON; /* /dev/zero */
+		v->path[0] = '\0';
+		return 0;
+	}
+	if (!S_ISREG(st.st_mode)) {
+		refuse_vma(m, v, "device-memory", "not of a regular file");
+		return WPP_EREFUSED;
+	}
+	v->file_dev = st.st_dev;
+	v->file_ino = st.st_ino;
+	v->file_size = (uint64_t)st.st_size;
+	v->file_mtime_ns = (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
+	if (!is_linked(v, &st) || (memory && shared))
+		return make_object(m, v, object_kind(v, memory));
+	v->kind = shared ? WPP_REGION_SHFILE : WPP_REGION_FILE;
+	return 0;
+}
+
+static int classify_file(struct member *m, struct vma *v)
+{
+	int fd = open_mapped(m, v, O_PATH);
+	int err;
+
+	if (fd < 0) {
+		wppi_refuse(m, "mapped-file",
+			    "the mapping %lx-%lx (%s) can't be looked at: %s; this takes "
+			    "CAP_CHECKPOINT_RESTORE",
+			    v->start, v->end, v->path, strerror(-fd));
+		return WPP_EREFUSED;
+	}
+	err = classify_opened(m, v, fd);
+	close(fd);
+	return err;
+}
+
+/* Segments of one program or library follow each other: no need to look twice. */
+static bool classify_like(struct vma *v, const struct vma *before)
+{
+	if (!before || before->dev != v->dev || before->ino != v->ino ||
+	    before->kind != WPP_REGION_FILE || (v->flags & MAP_SHARED) ||
+	    strcmp(v->path, before->path))
+		return false;
+	v->file_dev = before->file_dev;
+	v->file_ino = before->file_ino;
+	v->file_size = before->file_size;
+	v->file_mtime_ns = before->file_mtime_ns;
+	v->kind = before->kind;
+	return true;
+}
+
+/* A refusal does not end it: all reasons are named. */
+static int classify_all(struct member *m)
+{
+	int err = 0;
+
+	for (size_t i = 0; (!err || err == WPP_EREFUSED) && i < m->vmas.nr; i++) {
+		struct vma *v = &m->vmas.v[i];
+
+		if (has_prefix(v->path, "[v"))
+			v->kind = WPP_REGION_SPECIAL;
+		else if (!v->ino)
+			v->kind = WPP_REGION_ANON;
+		else if (!classify_like(v, i ? v - 1 : NULL))
+			err = classify_file(m, v);
+	}
+	return err;
+}
+
+/* ---- Before and after the freeze ---- */
+
+int wppi_regions_check(struct member *m)
+{
+	unsigned int before = m->tree->notes.nr_refused;
+	int err;
+
+	wppi_vmas_free(&m->vmas);
+	err = wppi_vmas_read(m->pid, "smaps", &m->vmas);
+	for (size_t i = 0; !err && i < m->vmas.nr; i++)
+		check_vma(m, &m->vmas.v[i]);
+	if (!err && m->tree->notes.nr_refused == before)
+		err = classify_all(m);
+	return err == WPP_EREFUSED ? 0 : err;
+}
+
+/*
+ * smaps walks all page tables, 8 ms a GiB: its flags are taken from the check before the freeze
+ * when the mappings are the same still.
+ */
+int wppi_regions_refresh(struct member *m)
+{
+	struct vma_list now;
+	int err = wppi_vmas_read(m->pid, "maps", &now);
+
+	if (err)
+		return err;
+	if (!wppi_vmas_adopt_flags(&now, &m->vmas)) {
+		wppi_vmas_free(&now);
+		err = wppi_regions_check(m);
+		if (!err)
+			err = wppi_vmas_read(m->pid, "maps", &now);
+		if (!err)
+			wppi_vmas_adopt_flags(&now, &m->vmas);
+	}
+	if (err)
+		return err;
+	wppi_vmas_free(&m->vmas);
+	m->vmas = now;
+	return 0;
+}
+
+/* ---- Records ---- */
+
+static uint64_t use_of(const struct vma *v)
+{
+	if (!strcmp(v->path, "[heap]"))
+		return WPP_USE_HEAP;
+	return strcmp(v->path, "[stack]") ? WPP_USE_NONE : WPP_USE_STACK;
+}
+
+static void record_region(struct member *m, const struct vma *v)
+{
+	struct wpp_rec_region rec = {
+		.start = v->start,
+		.len = v->end - v->start,
+		.prot = v->prot,
+		.flags = v->flags | (v->kind == WPP_REGION_ANON ? MAP_ANONYMOUS : 0),
+		.kind = v->kind,
+		.file_off = v->off,
+		.advice = v->advice,
+		.aux = use_of(v),
+	};
+
+	if (v->kind == WPP_REGION_MEMOBJ) {
+		rec.object = v->object;
+		rec.object_off = v->off;
+	} else if (v->kind == WPP_REGION_FILE || v->kind == WPP_REGION_SHFILE) {
+		rec.dev = v->file_dev;
+		rec.ino = v->file_ino;
+		rec.size = v->file_size;
+		rec.mtime_ns = v->file_mtime_ns;
+	}
+	WPPI_REC(&m->tree->regions, REGION, m->pid, v->start, &rec, v->path, strlen(v->path));
+}
+
+/* Inaccessible pages are of the page tables, not of the mapping: they have records of their own. */
+static int record_guards(struct member *m, const struct vma *v)
+{
+	struct runs runs = { 0 };
+	int err = wppi_guards_of(m, v, &runs);
+
+	for (size_t i = 0; !err && i < runs.nr; i++) {
+		struct wpp_rec_guard rec = {
+			.start = runs.v[i].first * WPP_PAGE_SIZE,
+			.len = runs.v[i].nr * WPP_PAGE_SIZE,
+		};
+
+		WPPI_REC(&m->tree->pcb, GUARD, m->pid, rec.start, &rec, NULL, 0);
+	}
+	wppi_runs_free(&runs);
+	return err;
+}
+
+int wppi_regions_collect(struct member *m)
+{
+	int err = classify_all(m);
+
+	for (size_t i = 0; !err && i < m->vmas.nr; i++) {
+		record_region(m, &m->vmas.v[i]);
+		if (m->vmas.v[i].traits & VMA_GUARDED)
+			err = record_guards(m, &m->vmas.v[i]);
+	}
+	return err;
+}
+
+/* ---- Recreation ---- */
+
 static int refuse(struct build *b, const struct wpp_rec_region *reg, const char *why)
 {
-	wppi_note(&b->r.notes, WPP_NOTE_ERROR, "image", "the region at 0x%llx (%llu bytes) %s",
-		  (unsigned long long)reg->start, (unsigned long long)reg->len, why);
+	wppi_note(&b->m->tree->notes, WPP_NOTE_ERROR, "image",
+		  "the region at 0x%llx (%llu bytes) %s", (unsigned long long)reg->start,
+		  (unsigned long long)reg->len, why);
 	return WPP_ECORRUPT;
 }
 
@@ -67,12 +425,12 @@ static int open_file(struct build *b, const struct was_file *was, bool writable)
 
 	if (fd < 0) {
 		err = errno;
-		wppi_note(&b->r.notes, WPP_NOTE_REFUSED, "file-missing",
+		wppi_note(&b->m->tree->notes, WPP_NOTE_REFUSED, "file-missing",
 			  "%s, which the process has %s, can't be opened: %s", was->path, was->what,
 			  strerror(err));
 		return err == ENOMEM || err == EMFILE ? -err : WPP_EREFUSED;
 	}
-	err = wppi_file_compare(&b->r, was, fd);
+	err = wppi_file_compare(b->m, was, fd);
 	if (err) {
 		close(fd);
 		return err;
@@ -163,11 +521,11 @@ static int take_region(struct build *b, const struct wpp_rec *rec, struct mappin
 /* The memory object that is the file with this identity, or 0. */
 static uint64_t object_of(const struct build *b, uint64_t dev, uint64_t ino)
 {
+	struct rec_cursor c = wppi_shared(b->m->tree, WPP_REC_MEMOBJ);
 	struct wpp_rec_memobj obj;
 	struct wpp_rec rec;
-	size_t pos = 0;
 
-	while (wppi_recreate_next(&b->r, WPP_REC_MEMOBJ, &pos, &rec) == 0) {
+	while (wppi_rec_next(&c, &rec)) {
 		WPPI_GET(&rec, &obj);
 		if (obj.dev == dev && obj.ino == ino)
 			return rec.id;
@@ -183,7 +541,7 @@ static int take_exe(struct build *b)
 	struct wpp_rec rec;
 
 	b->exe = -1;
-	if (wppi_recreate_find(&b->r, WPP_REC_EXE, (uint32_t)b->r.pid, &rec))
+	if (!wppi_find(b->m, WPP_REC_EXE, (uint32_t)b->m->pid, &rec))
 		return 0;
 	WPPI_GET(&rec, &exe);
 	was.path = tail_string(&rec, path, sizeof(path));
@@ -202,17 +560,14 @@ static int take_exe(struct build *b)
 
 int wppi_regions_prepare(struct build *b)
 {
+	struct rec_cursor c = wppi_own(b->m, WPP_REC_REGION);
 	struct wpp_rec rec;
-	size_t pos = 0, nr = 0;
 	int err, first = 0;
 
-	while (wppi_recreate_next(&b->r, WPP_REC_REGION, &pos, &rec) == 0)
-		nr++;
-	b->maps = calloc(nr ? nr : 1, sizeof(*b->maps));
+	b->maps = calloc(c.end - c.next + 1, sizeof(*b->maps));
 	if (!b->maps)
 		return WPP_ENOMEM;
-	pos = 0;
-	while (wppi_recreate_next(&b->r, WPP_REC_REGION, &pos, &rec) == 0) {
+	while (wppi_rec_next(&c, &rec)) {
 		err = take_region(b, &rec, &b->maps[b->nr_maps]);
 		if (err && err != WPP_EREFUSED)
 			return err;

@@ -15,8 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "capture/capture.h"
-#include "recreate/recreate_priv.h"
+#include "memory/memory.h"
 
 #define ROOM_MIN  (1ull << 30)		/* nothing of ours below: programs like low addresses */
 #define ROOM_MAX  0x00007fffffff0000ull /* 47 bits: every kernel has these */
@@ -30,38 +29,6 @@
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
 #define RSEQ_UNREGISTER 1
-
-/* ---- Running what was collected ---- */
-
-int wppi_build_run_on(struct build *b, pid_t tid, const char *what)
-{
-	size_t failed;
-	int err = wppi_script_run(&b->s, tid, &b->area, &failed);
-
-	if (err && failed < b->s.nr_calls)
-		wppi_note(&b->r.notes, WPP_NOTE_ERROR, "recreate",
-			  "%s: system call %llu (0x%llx, 0x%llx) failed: %s", what,
-			  (unsigned long long)b->s.calls[failed].nr,
-			  (unsigned long long)b->s.calls[failed].arg[0],
-			  (unsigned long long)b->s.calls[failed].arg[1], strerror(-err));
-	else if (err)
-		wppi_note(&b->r.notes, WPP_NOTE_ERROR, "recreate", "%s: %s", what,
-			  wpp_strerror(err));
-	return err;
-}
-
-int wppi_build_run(struct build *b, const char *what)
-{
-	int err = wppi_build_run_on(b, b->pid, what);
-
-	wppi_script_free(&b->s);
-	return err;
-}
-
-int wppi_build_run_full(struct build *b, const char *what)
-{
-	return wppi_script_area_len(&b->s) > AREA_LEN / 2 ? wppi_build_run(b, what) : 0;
-}
 
 /* ---- The hole ---- */
 
@@ -112,7 +79,8 @@ static int find_room(struct build *b, const struct vma_list *own)
 	free(r);
 	if (b->room)
 		return 0;
-	wppi_note(&b->r.notes, WPP_NOTE_ERROR, "recreate", "the address space has no hole left");
+	wppi_note(&b->m->tree->notes, WPP_NOTE_ERROR, "recreate",
+		  "the address space has no hole left");
 	return WPP_ENOSPC;
 }
 
@@ -208,7 +176,7 @@ static int send_files(struct build *b, const int *index, size_t n)
 }
 
 /* The files get descriptors in the new process: lowest free numbers, for as long as needed. */
-static int give_files(struct build *b, const int *index, size_t n)
+int wppi_files_give(struct build *b, const int *index, size_t n)
 {
 	const size_t space = CMSG_SPACE(BATCH * sizeof(int));
 	struct msghdr msg = { .msg_iovlen = 1, .msg_controllen = space };
@@ -225,7 +193,7 @@ static int give_files(struct build *b, const int *index, size_t n)
 	wppi_script_ref(&b->s, v, offsetof(struct iovec, iov_base), control);
 	wppi_script_ref(&b->s, m, offsetof(struct msghdr, msg_iov), v);
 	wppi_script_ref(&b->s, m, offsetof(struct msghdr, msg_control), control);
-	wppi_script_call(&b->s, 0, SYS_recvmsg, (uint64_t)b->r.control, m, 0, 0, 0, 0);
+	wppi_script_call(&b->s, 0, SYS_recvmsg, (uint64_t)b->m->control, m, 0, 0, 0, 0);
 	err = wppi_build_run_on(b, b->pid, "handing over files");
 	c = wppi_script_result(&b->s, control);
 	if (!err && c->cmsg_len != CMSG_LEN(n * sizeof(int)))
@@ -236,7 +204,7 @@ static int give_files(struct build *b, const int *index, size_t n)
 	return err;
 }
 
-static void take_back(struct build *b, const int *index, size_t n)
+void wppi_files_take_back(struct build *b, const int *index, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		wppi_script_call(&b->s, 0, SYS_close, (uint64_t)b->files[index[i]].remote, 0, 0, 0,
@@ -251,7 +219,7 @@ static void take_back(struct build *b, const int *index, size_t n)
 static int look_for_pages(struct build *b, struct mapping *m)
 {
 	struct wpp_run run;
-	int err = wpp_reader_next(b->r.reader, b->mm_space, m->start / PAGE, 1, &run);
+	int err = wpp_reader_next(b->m->tree->reader, b->m->space, m->start / PAGE, 1, &run);
 
 	m->filled = !err && run.page < m->end / PAGE;
 	return err == WPP_ENOENT ? 0 : err;
@@ -299,7 +267,7 @@ static bool is_made(const struct build *b, const struct mapping *m)
 
 static int map_files(struct build *b, const int *index, size_t n)
 {
-	int err = give_files(b, index, n);
+	int err = wppi_files_give(b, index, n);
 
 	for (size_t i = 0; !err && i < b->nr_maps; i++) {
 		struct mapping *m = &b->maps[i];
@@ -309,7 +277,7 @@ static int map_files(struct build *b, const int *index, size_t n)
 	}
 	if (err)
 		return err;
-	take_back(b, index, n);
+	wppi_files_take_back(b, index, n);
 	return wppi_build_run(b, "mapping files");
 }
 
@@ -388,12 +356,12 @@ static void protect_one(struct build *b, const struct mapping *m)
 
 static int guard_all(struct build *b)
 {
+	struct rec_cursor c = wppi_own(b->m, WPP_REC_GUARD);
 	struct wpp_rec_guard guard;
 	struct wpp_rec rec;
-	size_t pos = 0;
 	int err = 0;
 
-	while (!err && wppi_recreate_next(&b->r, WPP_REC_GUARD, &pos, &rec) == 0) {
+	while (!err && wppi_rec_next(&c, &rec)) {
 		WPPI_GET(&rec, &guard);
 		wppi_script_call(&b->s, 0, SYS_madvise, guard.start, guard.len, MADV_GUARD_INSTALL,
 				 0, 0, 0);
@@ -412,83 +380,4 @@ int wppi_memory_protect(struct build *b)
 		err = wppi_build_run_full(b, "protecting memory");
 	}
 	return err ? err : wppi_build_run(b, "protecting memory");
-}
-
-/* ---- What the kernel knows of the address space ---- */
-
-static int set_mm(struct build *b, uint32_t exe_fd, const char *what)
-{
-	struct prctl_mm_map map = { .exe_fd = exe_fd };
-	struct wpp_rec_mm mm;
-	struct wpp_rec rec;
-	uint64_t token;
-
-	if (wppi_recreate_find(&b->r, WPP_REC_MM, (uint32_t)b->r.pid, &rec))
-		return WPP_ECORRUPT;
-	WPPI_GET(&rec, &mm);
-	map.start_code = mm.start_code;
-	map.end_code = mm.end_code;
-	map.start_data = mm.start_data;
-	map.end_data = mm.end_data;
-	map.start_brk = mm.start_brk;
-	map.brk = mm.brk;
-	map.start_stack = mm.start_stack;
-	map.arg_start = mm.arg_start;
-	map.arg_end = mm.arg_end;
-	map.env_start = mm.env_start;
-	map.env_end = mm.env_end;
-	map.auxv_size = rec.tail_len;
-	token = wppi_script_data(&b->s, &map, sizeof(map));
-	wppi_script_ref(&b->s, token, offsetof(struct prctl_mm_map, auxv),
-			wppi_script_data(&b->s, rec.tail, rec.tail_len));
-	wppi_script_call(&b->s, exe_fd == UINT32_MAX ? 0 : SCRIPT_MAY_FAIL, SYS_prctl, PR_SET_MM,
-			 PR_SET_MM_MAP, token, sizeof(map), 0, 0);
-	return wppi_build_run_on(b, b->pid, what);
-}
-
-/* /proc/PID/exe takes a capability; all else does not. */
-static int set_exe(struct build *b)
-{
-	int err = give_files(b, &b->exe, 1);
-	int64_t ret;
-
-	if (err)
-		return err;
-	err = set_mm(b, (uint32_t)b->files[b->exe].remote, "naming the program");
-	ret = err || b->s.failed ? 0 : wppi_script_ret(&b->s, 0);
-	wppi_script_free(&b->s);
-	if (ret < 0)
-		wppi_note(&b->r.notes, WPP_NOTE_INFO, "exe",
-			  "/proc/PID/exe shows the tool instead of %s: %s (this takes "
-			  "CAP_CHECKPOINT_RESTORE)",
-			  b->files[b->exe].path, strerror((int)-ret));
-	take_back(b, &b->exe, 1);
-	return err;
-}
-
-/* Nothing that was used to build may stay open; first of all not for writing (ETXTBSY). */
-static int close_objects(struct build *b)
-{
-	wppi_objects_close(b);
-	for (size_t i = 0; i < b->r.nr_objs; i++)
-		wppi_script_call(&b->s, 0, SYS_close, (uint64_t)b->objs[i].remote, 0, 0, 0, 0, 0);
-	return wppi_build_run(b, "closing memory objects");
-}
-
-int wppi_memory_finish(struct build *b)
-{
-	int err = set_mm(b, UINT32_MAX, "setting the limits of the address space");
-
-	wppi_script_free(&b->s);
-	if (!err)
-		err = close_objects(b);
-	if (!err && b->exe >= 0)
-		err = set_exe(b);
-	if (err)
-		return err;
-	wppi_script_call(&b->s, SCRIPT_MAY_FAIL, SYS_membarrier,
-			 MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0, 0, 0, 0);
-	wppi_script_call(&b->s, 0, SYS_close, (uint64_t)b->r.control, 0, 0, 0, 0, 0);
-	err = wppi_build_run(b, "closing what was needed to build");
-	return err ? err : wppi_locks_again(b);
 }

@@ -12,8 +12,7 @@
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 
-#include "capture/capture.h"
-#include "recreate/recreate_priv.h"
+#include "memory/memory.h"
 
 #define VDSO_MAX (64u << 10)
 #define JUMP_LEN 12u
@@ -144,7 +143,35 @@ static uint64_t function(const struct elf *e, const char *name, uint64_t *room)
 	return 0;
 }
 
-/* ---- Which way ---- */
+/* ---- Capture ---- */
+
+void wppi_vdso_record(struct member *m)
+{
+	struct wpp_rec_vdso rec = { 0 };
+	_Alignas(8) uint8_t head[4096];
+	const struct elf elf = { head, sizeof(head) };
+	const uint8_t *id = NULL;
+	size_t id_len = 0;
+
+	for (size_t i = 0; i < m->vmas.nr; i++) {
+		const struct vma *v = &m->vmas.v[i];
+
+		if (!strcmp(v->path, "[vdso]")) {
+			rec.vdso = v->start;
+			rec.vdso_len = v->end - v->start;
+		} else if (!strncmp(v->path, "[vvar", 5)) {
+			rec.vvar = rec.vvar ? rec.vvar : v->start;
+			rec.vvar_len = v->end - rec.vvar;
+		}
+	}
+	if (!rec.vdso)
+		return;
+	if (read_memory(m->pid, rec.vdso, head, sizeof(head)) == 0)
+		id_len = build_id(&elf, &id);
+	WPPI_REC(&m->tree->pcb, VDSO, m->pid, 0, &rec, id, id_len);
+}
+
+/* ---- Recreation: which way ---- */
 
 int wppi_vdso_prepare(struct build *b)
 {
@@ -152,7 +179,7 @@ int wppi_vdso_prepare(struct build *b)
 	struct wpp_rec rec;
 
 	v->mode = VDSO_NONE;
-	if (wppi_recreate_find(&b->r, WPP_REC_VDSO, (uint32_t)b->r.pid, &rec))
+	if (!wppi_find(b->m, WPP_REC_VDSO, (uint32_t)b->m->pid, &rec))
 		return 0;
 	WPPI_GET(&rec, &v->rec);
 	if (!v->rec.vdso)
@@ -217,7 +244,8 @@ int wppi_vdso_find(struct build *b, const struct vma_list *own)
 	if (err || v->mode == VDSO_NONE)
 		return err;
 	if (!v->own) {
-		wppi_note(&b->r.notes, WPP_NOTE_REFUSED, "vdso", "this kernel gives no vdso");
+		wppi_note(&b->m->tree->notes, WPP_NOTE_REFUSED, "vdso",
+			  "this kernel gives no vdso");
 		return WPP_EREFUSED;
 	}
 	err = is_same(b, &same);
@@ -282,7 +310,7 @@ static int lead(struct build *b, const struct elf *old, const struct elf *own)
 			continue;
 		nr++;
 		if (!to || room < JUMP_LEN || from + sizeof(code) > old->len) {
-			wppi_note(&b->r.notes, WPP_NOTE_REFUSED, "vdso",
+			wppi_note(&b->m->tree->notes, WPP_NOTE_REFUSED, "vdso",
 				  "%s can't be led to this kernel's", led[i]);
 			return WPP_EREFUSED;
 		}
@@ -291,7 +319,7 @@ static int lead(struct build *b, const struct elf *old, const struct elf *own)
 		err = poke(b->pid, v->rec.vdso + from, code);
 	}
 	if (!nr) {
-		wppi_note(&b->r.notes, WPP_NOTE_REFUSED, "vdso",
+		wppi_note(&b->m->tree->notes, WPP_NOTE_REFUSED, "vdso",
 			  "the kernel is another one, and the image holds no vdso that could be "
 			  "led to this one's");
 		return WPP_EREFUSED;
@@ -309,7 +337,7 @@ static int check_thread(struct build *b, const struct elf *old, uint32_t tid)
 	struct wpp_rec rec;
 	uint64_t at, room;
 
-	if (wppi_recreate_find(&b->r, WPP_REC_REGS, tid, &rec) || rec.tail_len != sizeof(regs))
+	if (!wppi_find(b->m, WPP_REC_REGS, tid, &rec) || rec.tail_len != sizeof(regs))
 		return WPP_ECORRUPT;
 	memcpy(&regs, rec.tail, sizeof(regs));
 	at = regs.rip - b->vdso.rec.vdso;
@@ -320,13 +348,13 @@ static int check_thread(struct build *b, const struct elf *old, uint32_t tid)
 
 		if (!from || at <= from || at >= from + JUMP_LEN)
 			continue;
-		wppi_note(&b->r.notes, WPP_NOTE_REFUSED, "vdso",
+		wppi_note(&b->m->tree->notes, WPP_NOTE_REFUSED, "vdso",
 			  "the kernel is another one, and thread %u was persisted at the very "
 			  "beginning of %s; take another generation",
 			  tid, led[i]);
 		return WPP_EREFUSED;
 	}
-	wppi_note(&b->r.notes, WPP_NOTE_CHANGED, "vdso",
+	wppi_note(&b->m->tree->notes, WPP_NOTE_CHANGED, "vdso",
 		  "thread %u was reading a clock when it was persisted, under another kernel: it "
 		  "may see one wrong time",
 		  tid);
@@ -353,7 +381,7 @@ static int patch(struct build *b)
 		err = lead(b, &image, &own);
 	free(old);
 	if (!err)
-		wppi_note(&b->r.notes, WPP_NOTE_INFO, "vdso",
+		wppi_note(&b->m->tree->notes, WPP_NOTE_INFO, "vdso",
 			  "the kernel is another one: the old vdso calls the new");
 	return err;
 }

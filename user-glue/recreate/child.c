@@ -11,70 +11,38 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "recreate/recreate_priv.h"
+#include "base/child.h"
+#include "recreate/recreate.h"
+#include "state/state.h"
 
-#define TEXT_MAX 960
-#define FD_MAX	 (1u << 20) /* above the kernel's default limit, fs.nr_open */
-
-int wppi_child_fail(struct recreate *r, int err, const char *fmt, ...)
-{
-	char text[TEXT_MAX];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	wppi_message_send(r->control, MESSAGE_FAILED, err, "recreate", text);
-	return err;
-}
-
-void wppi_child_note(struct recreate *r, enum wpp_note_kind kind, const char *name, const char *fmt,
-		     ...)
-{
-	char text[TEXT_MAX];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	wppi_message_send(r->control, MESSAGE_NOTE, (int)kind, name, text);
-}
-
-int wppi_recreate_memobj(const struct recreate *r, uint64_t id)
-{
-	for (size_t i = 0; i < r->nr_objs; i++) {
-		if (r->objs[i].id == id)
-			return r->objs[i].fd;
-	}
-	return -1;
-}
+#define FD_MAX (1u << 20) /* above the kernel's default limit, fs.nr_open */
 
 /* Only once somebody traces us (and kills us should he fail) may anything happen. */
 static void wait_go(int sock)
 {
-	struct message m;
+	struct message msg;
 
-	if (recv(sock, &m, sizeof(m), 0) != (ssize_t)sizeof(m) || m.type != MESSAGE_GO)
+	if (recv(sock, &msg, sizeof(msg), 0) != (ssize_t)sizeof(msg) || msg.type != MESSAGE_GO)
 		_exit(127);
 }
 
 /* ---- Descriptors ---- */
 
 /* Which numbers the image uses, one byte each; *@nr of them, the next one is free. */
-static uint8_t *used_numbers(const struct recreate *r, size_t *nr)
+static uint8_t *used_numbers(const struct member *m, size_t *nr)
 {
+	struct rec_cursor c = wppi_own(m, WPP_REC_FD);
 	struct wpp_rec rec;
-	size_t pos = 0;
 	uint8_t *used;
 
 	*nr = 0;
-	while (wppi_recreate_next(r, WPP_REC_FD, &pos, &rec) == 0) {
+	while (wppi_rec_next(&c, &rec)) {
 		if (rec.id < FD_MAX && rec.id >= *nr)
 			*nr = (size_t)rec.id + 1;
 	}
 	used = calloc(*nr + 1, 1);
-	pos = 0;
-	while (used && wppi_recreate_next(r, WPP_REC_FD, &pos, &rec) == 0) {
+	c = wppi_own(m, WPP_REC_FD);
+	while (used && wppi_rec_next(&c, &rec)) {
 		if (rec.id < *nr)
 			used[rec.id] = 1;
 	}
@@ -91,21 +59,21 @@ static size_t list_kept(struct build *b, struct kept *k)
 {
 	size_t n = 0;
 
-	k[n++].fd = &b->r.control;
-	for (size_t i = 0; i < b->r.nr_objs; i++)
-		k[n++].fd = &b->r.objs[i].fd;
+	k[n++].fd = &b->m->control;
+	for (size_t i = 0; i < b->m->tree->nr_objs; i++)
+		k[n++].fd = &b->m->tree->objs[i].fd;
 	for (size_t i = 0; i < 3; i++) {
-		if (b->how.stdio[i] >= 0)
-			k[n++].fd = &b->how.stdio[i];
+		if (b->m->tree->how.stdio[i] >= 0)
+			k[n++].fd = &b->m->tree->how.stdio[i];
 	}
 	return n;
 }
 
 /* The lowest numbers behind the standard streams that the image leaves free. */
-static int choose_numbers(const struct recreate *r, struct kept *k, size_t n)
+static int choose_numbers(const struct member *m, struct kept *k, size_t n)
 {
 	size_t nr, next = 3;
-	uint8_t *used = used_numbers(r, &nr);
+	uint8_t *used = used_numbers(m, &nr);
 
 	if (!used)
 		return WPP_ENOMEM;
@@ -141,14 +109,14 @@ static int move_kept(struct kept *k, size_t n)
 /* Nothing of the tool's stays open but what we need, at numbers that the image leaves free. */
 static int clear_descriptors(struct build *b)
 {
-	struct kept *k = calloc(b->r.nr_objs + 4, sizeof(*k));
+	struct kept *k = calloc(b->m->tree->nr_objs + 4, sizeof(*k));
 	size_t n;
 	int err;
 
 	if (!k)
 		return WPP_ENOMEM;
 	n = list_kept(b, k);
-	err = choose_numbers(&b->r, k, n);
+	err = choose_numbers(b->m, k, n);
 	if (!err)
 		err = move_kept(k, n);
 	free(k);
@@ -173,9 +141,9 @@ static int run_classes(struct build *b)
 	for (const struct recreate_class *const *c = wppi_recreate_classes; *c; c++) {
 		if (!(*c)->child)
 			continue;
-		err = (*c)->child(&b->r);
+		err = (*c)->child(b->m);
 		if (err)
-			return wppi_child_fail(&b->r, err, "%s: %s", (*c)->name, wpp_strerror(err));
+			return wppi_child_fail(b->m, err, "%s: %s", (*c)->name, wpp_strerror(err));
 	}
 	return 0;
 }
@@ -185,10 +153,11 @@ static int tell_ready(struct build *b)
 {
 	int err = 0;
 
-	for (size_t i = 0; !err && i < b->r.nr_objs; i++)
-		err = wppi_message_send(b->r.control, MESSAGE_OBJECT, b->r.objs[i].fd, "", "");
+	for (size_t i = 0; !err && i < b->m->tree->nr_objs; i++)
+		err = wppi_message_send(b->m->control, MESSAGE_OBJECT, b->m->tree->objs[i].fd, "",
+					"");
 	if (!err)
-		err = wppi_message_send(b->r.control, MESSAGE_READY, b->r.control, "", "");
+		err = wppi_message_send(b->m->control, MESSAGE_READY, b->m->control, "", "");
 	return err;
 }
 
@@ -196,11 +165,11 @@ _Noreturn void wppi_child_main(struct build *b)
 {
 	int err;
 
-	wait_go(b->r.control);
+	wait_go(b->m->control);
 	raise_descriptor_limit();
 	err = clear_descriptors(b);
 	if (err)
-		wppi_child_fail(&b->r, err, "descriptors can't be set aside: %s", strerror(-err));
+		wppi_child_fail(b->m, err, "descriptors can't be set aside: %s", strerror(-err));
 	wppi_pidns_mount(b);
 	if (!err)
 		err = run_classes(b);

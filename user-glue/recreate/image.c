@@ -8,67 +8,26 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "recreate/recreate_priv.h"
+#include "recreate/recreate.h"
 
 #define STREAM_MAX (1ull << 30)
 
-static int damaged(struct build *b, const struct wpp_diag *diag, int err)
+static int read_stream(struct tree *t, enum wpp_stream which, struct records *out)
 {
-	if (err == WPP_ECORRUPT && diag->what)
-		wppi_note(&b->r.notes, WPP_NOTE_ERROR, "image",
-			  "%s at byte %llu of the medium is damaged (checksum 0x%llx, expected "
-			  "0x%llx); try an older generation",
-			  diag->what, (unsigned long long)diag->off,
-			  (unsigned long long)diag->found, (unsigned long long)diag->expected);
-	return err;
-}
-
-static int read_stream(struct build *b, enum wpp_stream which, uint8_t **out, size_t *out_len)
-{
-	uint64_t len = wpp_reader_stream_len(b->r.reader, which);
+	uint64_t len = wpp_reader_stream_len(t->reader, which);
+	uint8_t *stream;
+	int err = 0;
 
 	if (len > STREAM_MAX)
 		return WPP_ECORRUPT;
-	*out = malloc(len ? len : 1);
-	if (!*out)
+	stream = malloc(len ? len : 1);
+	if (!stream)
 		return WPP_ENOMEM;
-	*out_len = len;
-	return len ? wpp_reader_stream(b->r.reader, which, 0, *out, len) : 0;
-}
-
-/* Once around: afterwards next() can't meet a broken record. */
-static int check_records(const uint8_t *stream, size_t len)
-{
-	struct wpp_rec rec;
-	size_t pos = 0;
-	int err;
-
-	do {
-		err = wpp_rec_next(stream, len, &pos, &rec);
-	} while (!err);
-	return err == WPP_ENOENT ? 0 : err;
-}
-
-int wppi_recreate_next(const struct recreate *r, uint16_t type, size_t *pos, struct wpp_rec *rec)
-{
-	const uint8_t *stream = type == WPP_REC_REGION ? r->regions : r->pcb;
-	size_t len = type == WPP_REC_REGION ? r->regions_len : r->pcb_len;
-	int err;
-
-	do {
-		err = wpp_rec_next(stream, len, pos, rec);
-	} while (!err && rec->type != type);
-	return err;
-}
-
-int wppi_recreate_find(const struct recreate *r, uint16_t type, uint32_t task, struct wpp_rec *rec)
-{
-	size_t pos = 0;
-	int err;
-
-	do {
-		err = wppi_recreate_next(r, type, &pos, rec);
-	} while (!err && task && rec->task != task);
+	if (len)
+		err = wpp_reader_stream(t->reader, which, 0, stream, len);
+	if (!err)
+		return wppi_records_load(out, stream, len);
+	free(stream);
 	return err;
 }
 
@@ -81,24 +40,23 @@ static uint64_t own_xcr0(void)
 	return a | (uint64_t)d << 32;
 }
 
-static int check_machine(struct build *b)
+static int check_machine(struct tree *t)
 {
-	struct recreate *r = &b->r;
 	struct wpp_rec rec;
 	uint64_t missing;
 
-	if (wppi_recreate_find(r, WPP_REC_MACHINE, 0, &rec))
+	if (!wppi_rec_find(&t->in_pcb, 0, WPP_REC_MACHINE, &rec))
 		return WPP_ECORRUPT;
-	WPPI_GET(&rec, &r->machine);
-	if (r->machine.arch != WPP_ARCH_X86_64 || r->machine.page_size != PAGE) {
-		wppi_note(&r->notes, WPP_NOTE_REFUSED, "machine",
+	WPPI_GET(&rec, &t->machine);
+	if (t->machine.arch != WPP_ARCH_X86_64 || t->machine.page_size != PAGE) {
+		wppi_note(&t->notes, WPP_NOTE_REFUSED, "machine",
 			  "the image is of another architecture (%llu)",
-			  (unsigned long long)r->machine.arch);
+			  (unsigned long long)t->machine.arch);
 		return WPP_EREFUSED;
 	}
-	missing = r->machine.xcr0 & ~own_xcr0();
+	missing = t->machine.xcr0 & ~own_xcr0();
 	if (missing) {
-		wppi_note(&r->notes, WPP_NOTE_REFUSED, "machine",
+		wppi_note(&t->notes, WPP_NOTE_REFUSED, "machine",
 			  "the process may use processor state that this one does not have "
 			  "(XCR0 bits 0x%llx)",
 			  (unsigned long long)missing);
@@ -107,75 +65,72 @@ static int check_machine(struct build *b)
 	return 0;
 }
 
-/* One process an image; a tree is refused until it can be made. */
-static int find_process(struct build *b)
+/* A contradiction is told with the id that it is about. */
+static int read_members(struct tree *t, struct wppr_tree *found)
 {
-	struct recreate *r = &b->r;
-	struct wpp_rec rec;
-	size_t pos = 0;
+	int err = wppr_tree_read(found, t->in_pcb.stream, t->in_pcb.len);
 
-	if (wppi_recreate_next(r, WPP_REC_PROCESS, &pos, &rec))
-		return WPP_ECORRUPT;
-	WPPI_GET(&rec, &r->process);
-	if (!rec.task || rec.task > INT32_MAX || r->process.pid != rec.task ||
-	    r->process.space < WPP_SPACE_FIRST || r->process.space > WPP_SPACE_MAX)
-		return WPP_ECORRUPT;
-	r->pid = (pid_t)rec.task;
-	b->mm_space = (uint32_t)r->process.space;
-	if (wppi_recreate_next(r, WPP_REC_PROCESS, &pos, &rec) == 0) {
-		wppi_note(&r->notes, WPP_NOTE_REFUSED, "children",
-			  "the image holds more than one process");
-		return WPP_EREFUSED;
+	if (err == WPP_ECORRUPT)
+		wppi_note(&t->notes, WPP_NOTE_ERROR, "image", "the records of %u: %s", found->task,
+			  found->wrong);
+	return err;
+}
+
+static int take_members(struct tree *t, const struct wppr_tree *found)
+{
+	t->members = calloc(found->nr, sizeof(*t->members));
+	if (!t->members)
+		return WPP_ENOMEM;
+	t->nr_members = found->nr;
+	for (uint32_t i = 0; i < found->nr; i++) {
+		t->members[i] = (struct member){
+			.tree = t,
+			.pid = (pid_t)found->members[i].pid,
+			.space = found->members[i].space,
+			.pidfd = -1,
+			.mem = -1,
+			.rec = found->members[i].process,
+			.control = -1,
+		};
 	}
 	return 0;
 }
 
-static int read_streams(struct build *b)
+/* One process an image; several are refused until they can be made. */
+static int find_members(struct tree *t)
 {
-	struct recreate *r = &b->r;
-	int err;
+	struct wppr_member one;
+	struct wppr_tree found = { .members = &one, .cap = 1 };
+	int err = read_members(t, &found);
 
-	err = read_stream(b, WPP_STREAM_PCB, &r->pcb, &r->pcb_len);
-	if (!err)
-		err = read_stream(b, WPP_STREAM_REGIONS, &r->regions, &r->regions_len);
-	if (!err)
-		err = check_records(r->pcb, r->pcb_len);
-	if (!err)
-		err = check_records(r->regions, r->regions_len);
-	return err;
+	if (err == WPP_ENOSPC) {
+		wppi_note(&t->notes, WPP_NOTE_REFUSED, "children",
+			  "the image holds more than one process (%u)", found.nr);
+		return WPP_EREFUSED;
+	}
+	return err ? err : take_members(t, &found);
 }
 
-int wppi_image_open(struct build *b, struct wpp_store *st, const char *image)
+int wppi_image_open(struct tree *t, const char *image)
 {
 	struct wpp_diag diag = { 0 };
-	int err = wpp_reader_open(st, image, b->how.generation, &b->r.reader, &diag);
+	int err = wpp_reader_open(t->store, image, t->how.generation, &t->reader, &diag);
 
-	b->store = st;
 	if (err)
-		return damaged(b, &diag, err);
-	wpp_reader_generation(b->r.reader, &b->generation);
-	err = read_streams(b);
+		return wppi_damaged(t, &diag, err);
+	wpp_reader_generation(t->reader, &t->generation);
+	err = read_stream(t, WPP_STREAM_PCB, &t->in_pcb);
 	if (!err)
-		err = check_machine(b);
+		err = read_stream(t, WPP_STREAM_REGIONS, &t->in_regions);
 	if (!err)
-		err = find_process(b);
-	return err;
+		err = check_machine(t);
+	return err ? err : find_members(t);
 }
 
-void wppi_image_close(struct build *b)
+void wppi_image_close(struct tree *t)
 {
-	if (b->r.reader)
-		wpp_reader_close(b->r.reader);
-	free(b->r.pcb);
-	free(b->r.regions);
-}
-
-int wppi_runs_read(struct build *b, const struct wpp_run *run, uint32_t nr, void *buf)
-{
-	uint64_t started = wppi_now_ns(CLOCK_MONOTONIC);
-	struct wpp_diag diag = { 0 };
-	int err = wpp_reader_gather(b->r.reader, run, nr, buf, &diag);
-
-	b->read_ns += wppi_now_ns(CLOCK_MONOTONIC) - started;
-	return damaged(b, &diag, err);
+	if (t->reader)
+		wpp_reader_close(t->reader);
+	wppi_records_free(&t->in_pcb);
+	wppi_records_free(&t->in_regions);
 }

@@ -9,38 +9,47 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "recreate/recreate_priv.h"
+#include "memory/memory.h"
+#include "files/files.h"
+#include "recreate/recreate.h"
+#include "state/state.h"
 
-#define SIG_IGNORE 1
+#define SIG_IGNORE     1
+#define RECREATE_FLAGS (WPP_RECREATE_NEW_PID_NS | WPP_RECREATE_STOPPED | WPP_RECREATE_FILES_WARN)
+
+/* ---- Before anything is made ---- */
 
 /* Must a SIGTRAP of the image stay untouched? */
-static bool image_has_trap(const struct recreate *r)
+static bool image_has_trap(const struct build *b)
 {
 	struct wpp_rec_sigaction act;
 	struct wpp_rec_sigpending pending;
+	struct rec_cursor c = wppi_own(b->m, WPP_REC_SIGACTION);
 	struct wpp_rec rec;
-	size_t pos = 0;
 
-	while (wppi_recreate_next(r, WPP_REC_SIGACTION, &pos, &rec) == 0) {
+	while (wppi_rec_next(&c, &rec)) {
 		WPPI_GET(&rec, &act);
 		if (rec.id == SIGTRAP && act.handler == SIG_IGNORE)
 			return true;
 	}
-	pos = 0;
-	while (wppi_recreate_next(r, WPP_REC_SIGPENDING, &pos, &rec) == 0) {
-		WPPI_GET(&rec, &pending);
-		if (pending.signo == SIGTRAP)
-			return true;
+	for (size_t i = 0; i < b->nr_threads; i++) {
+		c = wppi_rec_all(&b->m->tree->in_pcb, b->threads[i].tid, WPP_REC_SIGPENDING);
+		while (wppi_rec_next(&c, &rec)) {
+			WPPI_GET(&rec, &pending);
+			if (pending.signo == SIGTRAP)
+				return true;
+		}
 	}
 	return false;
 }
 
-static int prepare_classes(struct build *b)
+/* All classes have their say, so that all that is refused is named. */
+static int prepare_classes(struct member *m)
 {
 	int err, first = 0;
 
 	for (const struct recreate_class *const *c = wppi_recreate_classes; *c; c++) {
-		err = (*c)->prepare ? (*c)->prepare(&b->r) : 0;
+		err = (*c)->prepare ? (*c)->prepare(m) : 0;
 		if (err && err != WPP_EREFUSED)
 			return err;
 		first = first ? first : err;
@@ -48,10 +57,25 @@ static int prepare_classes(struct build *b)
 	return first;
 }
 
-/* All that can be known before anything is made. */
-static int prepare(struct build *b, struct wpp_store *st, const char *image)
+static int begin_build(struct member *m)
 {
-	int err = wppi_image_open(b, st, image), refused;
+	struct build *b = calloc(1, sizeof(*b));
+
+	if (!b)
+		return WPP_ENOMEM;
+	b->m = m;
+	b->peer = -1;
+	b->exe = -1;
+	b->uffd = b->remote_uffd = -1;
+	wppi_script_init(&b->s);
+	m->build = b;
+	return 0;
+}
+
+static int prepare_member(struct member *m)
+{
+	int err = begin_build(m), refused;
+	struct build *b = m->build;
 
 	if (!err)
 		err = wppi_threads_prepare(b);
@@ -60,16 +84,45 @@ static int prepare(struct build *b, struct wpp_store *st, const char *image)
 	refused = wppi_regions_prepare(b);
 	if (refused && refused != WPP_EREFUSED)
 		return refused;
-	err = prepare_classes(b);
+	err = prepare_classes(m);
 	if (!err)
 		err = refused;
 	if (!err)
 		err = wppi_vdso_prepare(b);
-	if (!err)
-		err = wppi_objects_make(b);
-	b->trap_safe = !image_has_trap(&b->r);
-	return err ? err : wppi_timens_prepare(b);
+	b->trap_safe = !image_has_trap(b);
+	return err;
 }
+
+static int prepare_objects(struct member *m)
+{
+	m->build->remote = calloc(m->tree->nr_objs + 1, sizeof(*m->build->remote));
+	return m->build->remote ? wppi_objects_reopen(m->build) : WPP_ENOMEM;
+}
+
+static int for_members(struct tree *t, int (*run)(struct member *m))
+{
+	struct member *m;
+	int err = 0;
+
+	wppi_for_members(m, t) err = err ? err : run(m);
+	return err;
+}
+
+/* All that can be known before a process is made. */
+static int prepare(struct tree *t, const char *image)
+{
+	int err = wppi_image_open(t, image);
+
+	if (!err)
+		err = for_members(t, prepare_member);
+	if (!err)
+		err = wppi_objects_make(t);
+	if (!err)
+		err = for_members(t, prepare_objects);
+	return err ? err : wppi_timens_prepare(t);
+}
+
+/* ---- Building ---- */
 
 /* The process is stopped in its C code: from now on it runs scripts. */
 static int take_over(struct build *b)
@@ -81,8 +134,54 @@ static int take_over(struct build *b)
 	return ptrace(PTRACE_SETSIGMASK, b->pid, (void *)sizeof(mask), &mask) ? -errno : 0;
 }
 
-static int build(struct build *b)
+static int build_memory(struct build *b)
 {
+	int err = wppi_memory_replace(b);
+
+	if (!err)
+		err = wppi_memory_fill(b);
+	if (!err)
+		err = wppi_memory_protect(b);
+	if (!err)
+		err = wppi_objects_seal(b->m->tree);
+	if (!err)
+		err = wppi_vdso_place(b);
+	if (!err)
+		err = wppi_memory_finish(b);
+	return err ? err : wppi_locks_again(b);
+}
+
+static int restore_thread(struct build *b, const struct new_thread *t)
+{
+	int err = 0;
+
+	for (const struct recreate_class *const *c = wppi_recreate_classes; !err && *c; c++) {
+		if ((*c)->last)
+			err = (*c)->last(b->m, t->tid, &b->s);
+	}
+	if (!err)
+		err = wppi_build_run_on(b, t->outer, "restoring a thread");
+	for (const struct recreate_class *const *c = wppi_recreate_classes; !err && *c; c++) {
+		if ((*c)->done)
+			(*c)->done(b->m, t->tid, &b->s);
+	}
+	wppi_script_free(&b->s);
+	return err;
+}
+
+/* The leader's last: its calls may take away rights that the others need. */
+static int restore_threads(struct build *b)
+{
+	int err = 0;
+
+	for (size_t i = b->nr_threads; !err && i-- > 0;)
+		err = restore_thread(b, &b->threads[i]);
+	return err;
+}
+
+static int build_member(struct member *m)
+{
+	struct build *b = m->build;
 	int err = wppi_process_start(b);
 
 	if (!err)
@@ -90,23 +189,18 @@ static int build(struct build *b)
 	if (!err)
 		err = take_over(b);
 	if (!err)
-		err = wppi_memory_replace(b);
-	if (!err)
-		err = wppi_memory_fill(b);
-	if (!err)
-		err = wppi_memory_protect(b);
-	if (!err)
-		err = wppi_objects_seal(b);
-	if (!err)
-		err = wppi_vdso_place(b);
-	if (!err)
-		err = wppi_memory_finish(b);
+		err = build_memory(b);
 	if (!err)
 		err = wppi_threads_make(b);
-	if (!err)
-		err = wppi_threads_restore(b);
-	return err ? err : wppi_threads_release(b);
+	return err ? err : restore_threads(b);
 }
+
+static int release_member(struct member *m)
+{
+	return wppi_threads_release(m->build);
+}
+
+/* ---- The end ---- */
 
 /* Traced threads must be reaped one by one before their leader can be. */
 static void destroy(struct build *b)
@@ -122,66 +216,85 @@ static void destroy(struct build *b)
 		;
 }
 
-static void release(struct build *b, bool failed)
+static void free_build(struct build *b)
 {
 	wppi_script_free(&b->s);
 	if (b->peer >= 0)
 		close(b->peer);
 	if (b->uffd >= 0)
 		close(b->uffd);
-	wppi_objects_free(b, failed);
 	wppi_regions_free(b);
-	wppi_image_close(b);
-	wppi_buf_free(&b->r.notes.lossy);
+	free(b->remote);
 	free(b->threads);
+	free(b);
 }
 
-static void take_how(struct build *b, const struct wpp_recreate *how)
+static void free_tree(struct tree *t, bool failed)
 {
-	b->peer = -1;
-	b->exe = -1;
-	b->uffd = b->remote_uffd = -1;
-	b->how = (struct wpp_recreate){ .size = sizeof(b->how), .stdio = { -1, -1, -1 } };
-	if (how)
-		memcpy(&b->how, how, how->size < sizeof(b->how) ? how->size : sizeof(b->how));
-	b->r.how = &b->how;
-	b->r.control = -1;
-	b->r.notes.report = b->how.report;
-	wppi_script_init(&b->s);
+	struct member *m;
+
+	wppi_for_members(m, t)
+	{
+		if (m->build && failed)
+			destroy(m->build);
+		if (m->build)
+			free_build(m->build);
+	}
+	if (failed)
+		wppi_objects_unmake(t);
+	wppi_memobjs_free(t);
+	wppi_image_close(t);
+	free(t->members);
+	free(t);
 }
 
-static void tell(const struct build *b, uint64_t started, struct wpp_recreated *done)
+static int take_how(struct tree *t, const struct wpp_recreate *how)
 {
+	t->how = (struct wpp_recreate){ .size = sizeof(t->how), .stdio = { -1, -1, -1 } };
+	if (!how)
+		return 0;
+	if (how->size != sizeof(*how) || how->flags & ~(uint32_t)RECREATE_FLAGS)
+		return WPP_EINVAL;
+	t->how = *how;
+	t->notes.report = how->report;
+	return 0;
+}
+
+static void tell(const struct tree *t, uint64_t started, struct wpp_recreated *done)
+{
+	const struct member *m;
+
 	*done = (struct wpp_recreated){
-		.pid = b->pid,
-		.generation = b->generation.generation,
-		.nr_pages = b->nr_pages,
-		.nr_threads = b->nr_threads,
+		.pid = t->members[0].build->pid,
+		.generation = t->generation.generation,
+		.nr_pages = t->nr_pages,
 		.first_instruction_ns = wppi_now_ns(CLOCK_MONOTONIC) - started,
-		.read_ns = b->read_ns,
+		.read_ns = t->read_ns,
 	};
+	wppi_for_members(m, t) done->nr_threads += m->build->nr_threads;
 }
 
 int wpp_process_recreate(struct wpp_store *st, const char *image, const struct wpp_recreate *how,
 			 struct wpp_recreated *done)
 {
 	uint64_t started = wppi_now_ns(CLOCK_MONOTONIC);
-	struct build *b = calloc(1, sizeof(*b));
+	struct tree *t = calloc(1, sizeof(*t));
 	int err;
 
 	if (done)
 		*done = (struct wpp_recreated){ 0 };
-	if (!b)
+	if (!t)
 		return WPP_ENOMEM;
-	take_how(b, how);
-	err = prepare(b, st, image);
+	t->store = st;
+	err = take_how(t, how);
 	if (!err)
-		err = build(b);
-	if (err)
-		destroy(b);
-	else if (done)
-		tell(b, started, done);
-	release(b, err != 0);
-	free(b);
+		err = prepare(t, image);
+	if (!err)
+		err = for_members(t, build_member);
+	if (!err)
+		err = for_members(t, release_member);
+	if (!err && done)
+		tell(t, started, done);
+	free_tree(t, err != 0);
 	return err;
 }

@@ -20,68 +20,31 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "recreate/recreate_priv.h"
+#include "base/child.h"
+#include "recreate/recreate.h"
+#include "state/state.h"
 
 #define SEIZE_OPTIONS (PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD)
-
-/* ---- Messages ---- */
-
-int wppi_message_send(int sock, uint32_t type, int value, const char *name, const char *text)
-{
-	struct message m = { .type = type, .value = value };
-
-	strncpy(m.name, name, sizeof(m.name) - 1);
-	strncpy(m.text, text, sizeof(m.text) - 1);
-	return send(sock, &m, sizeof(m), MSG_NOSIGNAL) == (ssize_t)sizeof(m) ? 0 : -errno;
-}
-
-/* 0; WPP_ENOENT when the other side is gone. */
-static int receive(int sock, struct message *m)
-{
-	ssize_t n;
-
-	do {
-		n = recv(sock, m, sizeof(*m), 0);
-	} while (n < 0 && errno == EINTR);
-	if (n != (ssize_t)sizeof(*m))
-		return n < 0 ? -errno : WPP_ENOENT;
-	m->name[sizeof(m->name) - 1] = '\0';
-	m->text[sizeof(m->text) - 1] = '\0';
-	return 0;
-}
 
 /* ---- The maker ---- */
 
 #define PF_EXITING 0x4u	 /* of the kernel's task flags, proc(5) field 9 */
 #define ENDING_MS  3000u /* how long the process that was killed may take to end */
 
-void wppi_pid_taken(pid_t pid, char *text, size_t cap)
-{
-	char owner[64];
-
-	if (wppi_proc_read(pid, "comm", owner, sizeof(owner)) < 0)
-		owner[0] = '\0';
-	owner[strcspn(owner, "\n")] = '\0';
-	snprintf(text, cap,
-		 "the id %d is taken%s%s; end its owner, or recreate in a new pid namespace "
-		 "(--new-pid-namespace)",
-		 (int)pid, *owner ? " by " : "", owner);
-}
-
 static void clone_failed(struct build *b, int sock, int err)
 {
 	char text[256];
 
 	if (err == EEXIST)
-		wppi_pid_taken(b->r.pid, text, sizeof(text));
+		wppi_pid_taken(b->m->pid, text, sizeof(text));
 	else if (err == EPERM)
 		snprintf(text, sizeof(text),
 			 "choosing the process id %d takes CAP_CHECKPOINT_RESTORE (or "
 			 "CAP_SYS_ADMIN), or a new pid namespace (--new-pid-namespace)",
-			 (int)b->r.pid);
+			 (int)b->m->pid);
 	else
 		snprintf(text, sizeof(text), "the process can't be made with id %d: %s",
-			 (int)b->r.pid, strerror(err));
+			 (int)b->m->pid, strerror(err));
 	wppi_message_send(sock, MESSAGE_FAILED, -err,
 			  err == EEXIST	 ? "pid"
 			  : err == EPERM ? "capability"
@@ -138,12 +101,12 @@ static int enter_namespaces(struct build *b, int sock, int *init)
 {
 	int err = 0;
 
-	if (b->how.flags & WPP_RECREATE_NEW_PID_NS)
+	if (b->m->tree->how.flags & WPP_RECREATE_NEW_PID_NS)
 		err = wppi_pidns_enter(b, init);
 	if (err)
 		return namespace_failed(sock, err, "pid-namespace",
 					"a pid namespace can't be made");
-	err = wppi_timens_enter(b);
+	err = wppi_timens_enter(b->m->tree);
 	if (err)
 		return namespace_failed(sock, err, "time-namespace",
 					"the clocks can't go on in a time namespace");
@@ -153,7 +116,7 @@ static int enter_namespaces(struct build *b, int sock, int *init)
 /* In the maker: namespaces, then the process. */
 static void make(struct build *b, int sock)
 {
-	pid_t want = b->r.pid;
+	pid_t want = b->m->pid;
 	struct clone_args args = {
 		.flags = CLONE_PARENT,
 		.set_tid = (uint64_t)(uintptr_t)&want,
@@ -166,7 +129,7 @@ static void make(struct build *b, int sock)
 		return;
 	pid = clone_with_pid(&args, want);
 	if (pid == 0) {
-		b->r.control = sock;
+		b->m->control = sock;
 		wppi_child_main(b);
 	}
 	if (pid < 0)
@@ -210,7 +173,7 @@ static int trace_new(struct build *b, pid_t pid)
 	if (ptrace(PTRACE_SEIZE, pid, NULL, (void *)(uintptr_t)SEIZE_OPTIONS)) {
 		int err = -errno;
 
-		wppi_note(&b->r.notes, WPP_NOTE_ERROR, "ptrace",
+		wppi_note(&b->m->tree->notes, WPP_NOTE_ERROR, "ptrace",
 			  "the new process can't be traced: %s", strerror(-err));
 		return err;
 	}
@@ -218,25 +181,27 @@ static int trace_new(struct build *b, pid_t pid)
 }
 
 /* Handles one message. 1: the process is ready. */
-static int handle(struct build *b, const struct message *m)
+static int handle(struct build *b, const struct message *msg)
 {
-	switch (m->type) {
+	switch (msg->type) {
 	case MESSAGE_PID:
-		return trace_new(b, m->value);
+		return trace_new(b, msg->value);
 	case MESSAGE_NOTE:
-		wppi_note(&b->r.notes, (enum wpp_note_kind)m->value, m->name, "%s", m->text);
+		wppi_note(&b->m->tree->notes, (enum wpp_note_kind)msg->value, msg->name, "%s",
+			  msg->text);
 		return 0;
 	case MESSAGE_FAILED:
-		wppi_note(&b->r.notes, m->value == WPP_EREFUSED ? WPP_NOTE_REFUSED : WPP_NOTE_ERROR,
-			  m->name, "%s", m->text);
-		return m->value < 0 ? m->value : WPP_EIO;
+		wppi_note(&b->m->tree->notes,
+			  msg->value == WPP_EREFUSED ? WPP_NOTE_REFUSED : WPP_NOTE_ERROR, msg->name,
+			  "%s", msg->text);
+		return msg->value < 0 ? msg->value : WPP_EIO;
 	case MESSAGE_OBJECT:
-		if (b->nr_told == b->r.nr_objs)
+		if (b->nr_told == b->m->tree->nr_objs)
 			return WPP_EIO;
-		b->objs[b->nr_told++].remote = m->value;
+		b->remote[b->nr_told++] = msg->value;
 		return 0;
 	case MESSAGE_READY:
-		b->r.control = m->value;
+		b->m->control = msg->value;
 		return 1;
 	default:
 		return WPP_EIO;
@@ -245,17 +210,17 @@ static int handle(struct build *b, const struct message *m)
 
 static int converse(struct build *b)
 {
-	struct message m;
+	struct message msg;
 	int err;
 
 	do {
-		err = receive(b->peer, &m);
+		err = wppi_message_receive(b->peer, &msg);
 		if (err) {
-			wppi_note(&b->r.notes, WPP_NOTE_ERROR, "died",
+			wppi_note(&b->m->tree->notes, WPP_NOTE_ERROR, "died",
 				  "the new process died while it was built");
 			return WPP_EIO;
 		}
-		err = handle(b, &m);
+		err = handle(b, &msg);
 	} while (!err);
 	return err > 0 ? 0 : err;
 }
@@ -270,7 +235,7 @@ static int wait_stopped(struct build *b)
 	}
 	if (WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP)
 		return 0;
-	wppi_note(&b->r.notes, WPP_NOTE_ERROR, "died",
+	wppi_note(&b->m->tree->notes, WPP_NOTE_ERROR, "died",
 		  "the new process ended while it was built (wait status 0x%x)", status);
 	return WPP_EIO;
 }

@@ -13,8 +13,9 @@
 #include <unistd.h>
 
 #include "base/capability.h"
-#include "capture/capture.h"
-#include "recreate/recreate.h"
+#include "base/child.h"
+#include "state/state.h"
+#include "stop/stop.h"
 
 #ifndef PR_SET_MDWE
 #define PR_SET_MDWE 65
@@ -27,9 +28,9 @@
 
 /* ---- Capture ---- */
 
-static int creds_ask(struct capture *c, struct thread *t, struct script *s)
+static int creds_ask(struct member *m, struct thread *t, struct script *s)
 {
-	(void)c;
+	(void)m;
 	(void)t;
 	wppi_script_call(s, 0, SYS_prctl, PR_GET_SECUREBITS, 0, 0, 0, 0, 0);
 	return 0;
@@ -67,7 +68,7 @@ static void parse_groups(const char *status, struct buf *groups)
 	}
 }
 
-static int collect_cred(struct capture *c, const struct thread *t, const char *status)
+static int collect_cred(struct member *m, const struct thread *t, const char *status)
 {
 	struct wpp_rec_cred rec = {
 		.cap_inh = parse_caps(status, "CapInh"),
@@ -88,19 +89,19 @@ static int collect_cred(struct capture *c, const struct thread *t, const char *s
 	rec.gid = ids[0], rec.egid = ids[1], rec.sgid = ids[2], rec.fsgid = ids[3];
 	rec.keep_caps = (rec.securebits & KEEP_CAPS) != 0;
 	parse_groups(status, &groups);
-	WPPI_REC(&c->pcb, CRED, t->tid, 0, &rec, groups.data, groups.len);
+	WPPI_REC(&m->tree->pcb, CRED, t->tid, 0, &rec, groups.data, groups.len);
 	wppi_buf_free(&groups);
 	return groups.failed ? WPP_ENOMEM : 0;
 }
 
-static int creds_collect(struct capture *c)
+static int creds_collect(struct member *m)
 {
 	int err = 0;
 
-	for (size_t i = 0; i < c->nr_threads && !err; i++) {
-		const char *status = wppi_thread_status(c, &c->threads[i]);
+	for (size_t i = 0; i < m->nr_threads && !err; i++) {
+		const char *status = wppi_thread_status(m, &m->threads[i]);
 
-		err = status ? collect_cred(c, &c->threads[i], status) : WPP_EIO;
+		err = status ? collect_cred(m, &m->threads[i], status) : WPP_EIO;
 	}
 	return err;
 }
@@ -220,62 +221,64 @@ static struct capability_sets attainable(const struct creds *c)
 
 /* ---- Recreate: in the caller ---- */
 
-static int lacking(struct recreate *r, uint32_t tid, const char *what, int cap)
+static int lacking(struct member *m, uint32_t tid, const char *what, int cap)
 {
-	wppi_note(&r->notes, WPP_NOTE_ERROR, "credentials", "thread %u: setting its %s needs %s",
-		  tid, what, wppi_capability_name(cap));
+	wppi_note(&m->tree->notes, WPP_NOTE_ERROR, "credentials",
+		  "thread %u: setting its %s needs %s", tid, what, wppi_capability_name(cap));
 	return WPP_EPERM;
 }
 
-static void note_lost_capabilities(struct recreate *r, uint32_t tid, uint64_t lost)
+static void note_lost_capabilities(struct member *m, uint32_t tid, uint64_t lost)
 {
 	for (int cap = 0; cap < NR_CAPS; cap++) {
 		if (lost & capability_bit(cap))
-			wppi_note(&r->notes, WPP_NOTE_CHANGED, "capabilities",
+			wppi_note(&m->tree->notes, WPP_NOTE_CHANGED, "capabilities",
 				  "thread %u had %s, which the caller doesn't have: it goes on "
 				  "without",
 				  tid, wppi_capability_name(cap));
 	}
 }
 
-static int check_cred(struct recreate *r, uint32_t tid, const struct creds *c)
+static int check_cred(struct member *m, uint32_t tid, const struct creds *c)
 {
 	const struct wpp_rec_cred *w = &c->wanted.cred;
 
 	if (uids_differ(c) && !has(c, CAP_SETUID))
-		return lacking(r, tid, "user ids", CAP_SETUID);
+		return lacking(m, tid, "user ids", CAP_SETUID);
 	if (gids_differ(c) && !has(c, CAP_SETGID))
-		return lacking(r, tid, "group ids", CAP_SETGID);
+		return lacking(m, tid, "group ids", CAP_SETGID);
 	if (groups_differ(c) && !has(c, CAP_SETGID))
-		return lacking(r, tid, "supplementary groups", CAP_SETGID);
+		return lacking(m, tid, "supplementary groups", CAP_SETGID);
 	if ((c->own.bounding & ~w->cap_bnd) && !has(c, CAP_SETPCAP))
-		return lacking(r, tid, "capability bounding set", CAP_SETPCAP);
+		return lacking(m, tid, "capability bounding set", CAP_SETPCAP);
 	if (((w->securebits ^ c->own.securebits) & ~KEEP_CAPS) && !has(c, CAP_SETPCAP))
-		return lacking(r, tid, "securebits", CAP_SETPCAP);
-	note_lost_capabilities(r, tid, w->cap_prm & ~attainable(c).permitted);
+		return lacking(m, tid, "securebits", CAP_SETPCAP);
+	note_lost_capabilities(m, tid, w->cap_prm & ~attainable(c).permitted);
 	return 0;
 }
 
-static int creds_prepare(struct recreate *r)
+static int creds_prepare(struct member *m)
 {
 	struct creds *c = malloc(sizeof(*c));
+	const struct build *b = m->build;
 	struct wpp_rec rec;
-	size_t pos = 0;
 	int err;
 
 	if (!c)
 		return WPP_ENOMEM;
 	err = read_own(&c->own);
-	while (!err && (err = wppi_recreate_next(r, WPP_REC_CRED, &pos, &rec)) == 0) {
+	for (size_t i = 0; !err && i < b->nr_threads; i++) {
+		if (!wppi_find(m, WPP_REC_CRED, b->threads[i].tid, &rec))
+			continue;
 		err = read_wanted(&rec, &c->wanted);
 		if (!err)
-			err = check_cred(r, rec.task, c);
+			err = check_cred(m, rec.task, c);
 	}
 	free(c);
-	if (!r->process.no_new_privs && prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
-		wppi_note(&r->notes, WPP_NOTE_CHANGED, "no-new-privs",
+	if (!m->rec.no_new_privs && prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
+		wppi_note(&m->tree->notes, WPP_NOTE_CHANGED, "no-new-privs",
 			  "the caller has no_new_privs set, so the process gets it too");
-	return err == WPP_ENOENT ? 0 : err;
+	return err;
 }
 
 /* ---- Recreate: the thread's last calls ---- */
@@ -392,17 +395,17 @@ static void add_cred(struct script *s, const struct creds *c)
 }
 
 /* A change of credentials resets dumpable, so it comes last; it can't be set to 2. */
-static void add_process(struct recreate *r, struct script *s)
+static void add_process(struct member *m, struct script *s)
 {
-	if (r->process.no_new_privs)
+	if (m->rec.no_new_privs)
 		add_prctl(s, PR_SET_NO_NEW_PRIVS, 1, 0);
-	add_prctl(s, PR_SET_DUMPABLE, r->process.dumpable == 1, 0);
-	if (r->process.mdwe)
-		wppi_script_call(s, SCRIPT_MAY_FAIL, SYS_prctl, PR_SET_MDWE, r->process.mdwe, 0, 0,
-				 0, 0);
+	add_prctl(s, PR_SET_DUMPABLE, m->rec.dumpable == 1, 0);
+	if (m->rec.mdwe)
+		wppi_script_call(s, SCRIPT_MAY_FAIL, SYS_prctl, PR_SET_MDWE, m->rec.mdwe, 0, 0, 0,
+				 0);
 }
 
-static int creds_last(struct recreate *r, uint32_t tid, struct script *s)
+static int creds_last(struct member *m, uint32_t tid, struct script *s)
 {
 	struct creds *c = malloc(sizeof(*c));
 	struct wpp_rec rec;
@@ -411,8 +414,8 @@ static int creds_last(struct recreate *r, uint32_t tid, struct script *s)
 	if (!c)
 		return WPP_ENOMEM;
 	err = read_own(&c->own);
-	if (!err)
-		err = wppi_recreate_find(r, WPP_REC_CRED, tid, &rec);
+	if (!err && !wppi_find(m, WPP_REC_CRED, tid, &rec))
+		err = WPP_ENOENT;
 	if (!err)
 		err = read_wanted(&rec, &c->wanted);
 	if (!err)
@@ -420,20 +423,20 @@ static int creds_last(struct recreate *r, uint32_t tid, struct script *s)
 	free(c);
 	if (err)
 		return err;
-	if (tid == (uint32_t)r->pid)
-		add_process(r, s);
-	else if (r->process.no_new_privs)
+	if (tid == (uint32_t)m->pid)
+		add_process(m, s);
+	else if (m->rec.no_new_privs)
 		add_prctl(s, PR_SET_NO_NEW_PRIVS, 1, 0);
 	return 0;
 }
 
-static void creds_done(struct recreate *r, uint32_t tid, const struct script *s)
+static void creds_done(struct member *m, uint32_t tid, const struct script *s)
 {
 	for (size_t i = 0; i < s->nr_calls; i++) {
 		const struct script_call *call = &s->calls[i];
 
 		if (call->nr == SYS_prctl && call->arg[0] == PR_SET_MDWE && call->ret < 0)
-			wppi_note(&r->notes, WPP_NOTE_CHANGED, "mdwe",
+			wppi_note(&m->tree->notes, WPP_NOTE_CHANGED, "mdwe",
 				  "thread %u: this kernel can't deny memory to become executable: "
 				  "%s",
 				  tid, wpp_strerror((int)call->ret));

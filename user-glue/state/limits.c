@@ -8,8 +8,9 @@
 #include <unistd.h>
 
 #include "base/capability.h"
-#include "capture/capture.h"
-#include "recreate/recreate.h"
+#include "base/child.h"
+#include "state/state.h"
+#include "stop/stop.h"
 
 /* In the order of RLIMIT_*, which is the order of /proc/PID/limits too. */
 static const char *const names[] = {
@@ -38,10 +39,10 @@ static const char *parse_limit(const char *text, uint64_t *value)
 }
 
 /* Read, not asked: prlimit() of another user's process needs a capability that root may lack. */
-static int limits_collect(struct capture *c)
+static int limits_collect(struct member *m)
 {
 	char text[4096], *line = text;
-	ssize_t len = wppi_proc_read(c->pid, "limits", text, sizeof(text));
+	ssize_t len = wppi_proc_read(m->pid, "limits", text, sizeof(text));
 
 	if (len < 0)
 		return (int)len;
@@ -55,7 +56,7 @@ static int limits_collect(struct capture *c)
 		p = parse_limit(line + NAME_COLUMNS, &rec.cur);
 		if (!p || !parse_limit(p, &rec.max))
 			return WPP_EIO;
-		WPPI_REC(&c->pcb, RLIMIT, c->pid, i, &rec, NULL, 0);
+		WPPI_REC(&m->tree->pcb, RLIMIT, m->pid, i, &rec, NULL, 0);
 	}
 	return 0;
 }
@@ -67,16 +68,14 @@ const struct capture_class wppi_capture_limits = {
 
 /* ---- Recreate ---- */
 
-static int next_limit(const struct recreate *r, size_t *pos, uint32_t *which, struct rlimit *rl)
+static int next_limit(struct rec_cursor *c, uint32_t *which, struct rlimit *rl)
 {
 	struct wpp_rec_rlimit saved;
 	struct wpp_rec rec;
-	int err;
 
 	do {
-		err = wppi_recreate_next(r, WPP_REC_RLIMIT, pos, &rec);
-		if (err)
-			return err;
+		if (!wppi_rec_next(c, &rec))
+			return WPP_ENOENT;
 	} while (rec.id >= NR_LIMITS);
 	wpp_rec_get(&rec, (uint64_t *)&saved, WPP_REC_NR(saved));
 	if (saved.cur > saved.max)
@@ -100,17 +99,17 @@ static bool cut_limit(uint32_t which, struct rlimit *rl)
 	return true;
 }
 
-static int limits_prepare(struct recreate *r)
+static int limits_prepare(struct member *m)
 {
 	struct rlimit rl, cut;
 	uint32_t which;
-	size_t pos = 0;
+	struct rec_cursor c = wppi_own(m, WPP_REC_RLIMIT);
 	int err;
 
-	while ((err = next_limit(r, &pos, &which, &rl)) == 0) {
+	while ((err = next_limit(&c, &which, &rl)) == 0) {
 		cut = rl;
 		if (cut_limit(which, &cut))
-			wppi_note(&r->notes, WPP_NOTE_CHANGED, "limits",
+			wppi_note(&m->tree->notes, WPP_NOTE_CHANGED, "limits",
 				  "the hard limit '%s' becomes %lld instead of %lld: raising it "
 				  "needs CAP_SYS_RESOURCE",
 				  names[which], (long long)cut.rlim_max, (long long)rl.rlim_max);
@@ -119,34 +118,34 @@ static int limits_prepare(struct recreate *r)
 }
 
 /* Nothing may be too low while the process is built; limits_last() lowers. */
-static int limits_child(struct recreate *r)
+static int limits_child(struct member *m)
 {
 	struct rlimit rl, own;
 	uint32_t which;
 
-	for (size_t pos = 0; next_limit(r, &pos, &which, &rl) == 0;) {
+	for (struct rec_cursor c = wppi_own(m, WPP_REC_RLIMIT); next_limit(&c, &which, &rl) == 0;) {
 		cut_limit(which, &rl);
 		if (getrlimit((int)which, &own))
-			return wppi_child_fail(r, -errno, "limit '%s'", names[which]);
+			return wppi_child_fail(m, -errno, "limit '%s'", names[which]);
 		if (rl.rlim_max < own.rlim_max)
 			rl.rlim_max = own.rlim_max;
 		if (rl.rlim_cur < own.rlim_cur)
 			rl.rlim_cur = own.rlim_cur;
 		if (setrlimit((int)which, &rl))
-			return wppi_child_fail(r, -errno, "can't raise the limit '%s'",
+			return wppi_child_fail(m, -errno, "can't raise the limit '%s'",
 					       names[which]);
 	}
 	return 0;
 }
 
-static int limits_last(struct recreate *r, uint32_t tid, struct script *s)
+static int limits_last(struct member *m, uint32_t tid, struct script *s)
 {
 	struct rlimit rl;
 	uint32_t which;
 
-	if (tid != (uint32_t)r->pid)
+	if (tid != (uint32_t)m->pid)
 		return 0;
-	for (size_t pos = 0; next_limit(r, &pos, &which, &rl) == 0;) {
+	for (struct rec_cursor c = wppi_own(m, WPP_REC_RLIMIT); next_limit(&c, &which, &rl) == 0;) {
 		cut_limit(which, &rl);
 		wppi_script_call(s, 0, SYS_prlimit64, 0, which,
 				 wppi_script_data(s, &rl, sizeof(rl)), 0, 0, 0);

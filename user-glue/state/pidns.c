@@ -19,8 +19,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "capture/capture.h"
-#include "recreate/recreate_priv.h"
+#include "base/child.h"
+#include "state/state.h"
+#include "stop/stop.h"
 
 /* ---- The init ---- */
 
@@ -118,14 +119,14 @@ int wppi_pidns_enter(const struct build *b, int *init)
 
 	if (err)
 		return err;
-	if (b->r.pid == 1) /* it is the init itself */
+	if (b->m->pid == 1) /* it is the init itself */
 		return 0;
 	if (pipe2(told, O_CLOEXEC))
 		return -errno;
 	pid = fork();
 	if (pid == 0) {
 		close(told[1]);
-		init_main(b->r.pid, told[0]);
+		init_main(b->m->pid, told[0]);
 	}
 	close(told[0]);
 	if (pid < 0)
@@ -138,11 +139,11 @@ int wppi_pidns_enter(const struct build *b, int *init)
 
 void wppi_pidns_mount(struct build *b)
 {
-	if (!(b->how.flags & WPP_RECREATE_NEW_PID_NS))
+	if (!(b->m->tree->how.flags & WPP_RECREATE_NEW_PID_NS))
 		return;
 	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) ||
 	    mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL))
-		wppi_child_note(&b->r, WPP_NOTE_CHANGED, "pid-namespace",
+		wppi_child_note(b->m, WPP_NOTE_CHANGED, "pid-namespace",
 				"/proc can't be mounted (%s): it shows other ids than the "
 				"process' own",
 				strerror(errno));
@@ -187,7 +188,7 @@ int wppi_pidns_translate(struct build *b)
 	struct dirent *d;
 	DIR *dir;
 
-	if (!(b->how.flags & WPP_RECREATE_NEW_PID_NS))
+	if (!(b->m->tree->how.flags & WPP_RECREATE_NEW_PID_NS))
 		return 0;
 	snprintf(path, sizeof(path), "/proc/%d/task", (int)b->pid);
 	dir = opendir(path);

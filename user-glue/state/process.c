@@ -19,8 +19,9 @@
 #include <unistd.h>
 
 #include "base/capability.h"
-#include "capture/capture.h"
-#include "recreate/recreate.h"
+#include "base/child.h"
+#include "state/state.h"
+#include "stop/stop.h"
 
 #ifndef PR_GET_MDWE
 #define PR_GET_MDWE 66
@@ -34,34 +35,33 @@
 
 /* ---- Capture: what is refused ---- */
 
-static int check_dir(struct capture *c, const char *name, const char *what)
+static int check_dir(struct member *m, const char *name, const char *what)
 {
 	char path[PATH_MAX];
-	ssize_t len = wppi_proc_readlink(c->pid, name, path, sizeof(path));
+	ssize_t len = wppi_proc_readlink(m->pid, name, path, sizeof(path));
 
 	if (len < 0)
 		return (int)len;
 	if (path[0] != '/')
-		wppi_refuse(&c->notes, name, "its %s directory can't be reached from here: %s",
-			    what, path);
+		wppi_refuse(m, name, "its %s directory can't be reached from here: %s", what, path);
 	return 0;
 }
 
-static int process_check(struct capture *c)
+static int process_check(struct member *m)
 {
-	int err = check_dir(c, "cwd", "working");
+	int err = check_dir(m, "cwd", "working");
 
-	return err ? err : check_dir(c, "root", "root");
+	return err ? err : check_dir(m, "root", "root");
 }
 
 /* ---- Capture ---- */
 
-static int process_ask(struct capture *c, struct thread *t, struct script *s)
+static int process_ask(struct member *m, struct thread *t, struct script *s)
 {
 	static const int plain[] = { PR_GET_DUMPABLE, PR_GET_THP_DISABLE, PR_GET_MDWE,
 				     PR_GET_MEMORY_MERGE };
 
-	if (t->tid != c->pid)
+	if (t->tid != m->pid)
 		return 0;
 	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++)
 		wppi_script_call(s, SCRIPT_MAY_FAIL, SYS_prctl, (uint64_t)plain[i], 0, 0, 0, 0, 0);
@@ -149,36 +149,37 @@ static int parse_status(const char *status, struct wpp_rec_process *rec)
 	return 0;
 }
 
-static int collect_process(struct capture *c)
+static int collect_process(struct member *m)
 {
-	const struct thread *t = &c->threads[0];
+	const struct thread *t = &m->threads[0];
 	struct wpp_rec_process rec = {
-		.pid = (uint64_t)c->pid,
-		.space = c->mm_space,
+		.pid = (uint64_t)m->pid,
+		.space = m->space,
 		.dumpable = answer_prctl(t, PR_GET_DUMPABLE),
 		.personality = (uint64_t)wppi_answer_ret(t, SYS_personality, 0xffffffff),
 		.thp_disable = answer_prctl(t, PR_GET_THP_DISABLE),
 		.child_subreaper = answer_subreaper(t),
-		.oom_score_adj = read_number(c->pid, "oom_score_adj", 10),
-		.nr_threads = c->nr_threads,
-		.coredump_filter = read_number(c->pid, "coredump_filter", 16),
+		.oom_score_adj = read_number(m->pid, "oom_score_adj", 10),
+		.nr_threads = m->nr_threads,
+		.coredump_filter = read_number(m->pid, "coredump_filter", 16),
 		.mdwe = answer_prctl(t, PR_GET_MDWE),
 		.memory_merge = answer_prctl(t, PR_GET_MEMORY_MERGE),
-		.stopped = (uint64_t)c->stop_signal,
+		.stopped = (uint64_t)m->stop_signal,
 	};
 	char comm[64];
 	ssize_t len;
 	int err;
 
-	err = parse_stat(c->pid, &rec);
+	err = parse_stat(m->pid, &rec);
 	if (!err)
-		err = parse_status(wppi_thread_status(c, &c->threads[0]), &rec);
+		err = parse_status(wppi_thread_status(m, &m->threads[0]), &rec);
 	if (err)
 		return err;
-	len = wppi_proc_read(c->pid, "comm", comm, sizeof(comm));
+	len = wppi_proc_read(m->pid, "comm", comm, sizeof(comm));
 	if (len < 1)
 		return len < 0 ? (int)len : WPP_EIO;
-	WPPI_REC(&c->pcb, PROCESS, c->pid, 0, &rec, comm, len - 1); /* without the line feed */
+	WPPI_REC(&m->tree->pcb, PROCESS, m->pid, 0, &rec, comm,
+		 len - 1); /* without the line feed */
 	return 0;
 }
 
@@ -200,39 +201,39 @@ static int read_link(pid_t pid, const char *name, char *path, struct stat *st, b
 	return 0;
 }
 
-static int collect_links(struct capture *c)
+static int collect_links(struct member *m)
 {
 	char path[PATH_MAX];
 	struct stat st;
 	bool deleted;
 	int err;
 
-	err = read_link(c->pid, "exe", path, &st, &deleted);
+	err = read_link(m->pid, "exe", path, &st, &deleted);
 	if (err)
 		return err;
-	WPPI_REC(&c->pcb, EXE, c->pid, 0,
+	WPPI_REC(&m->tree->pcb, EXE, m->pid, 0,
 		 (&(struct wpp_rec_exe){ st.st_dev, st.st_ino, (uint64_t)st.st_size,
 					 (uint64_t)st.st_mtim.tv_sec * 1000000000u +
 						 (uint64_t)st.st_mtim.tv_nsec }),
 		 path, strlen(path));
-	err = read_link(c->pid, "cwd", path, &st, &deleted);
+	err = read_link(m->pid, "cwd", path, &st, &deleted);
 	if (err)
 		return err;
-	WPPI_REC(&c->pcb, CWD, c->pid, 0, (&(struct wpp_rec_cwd){ st.st_dev, st.st_ino, deleted }),
+	WPPI_REC(&m->tree->pcb, CWD, m->pid, 0,
+		 (&(struct wpp_rec_cwd){ st.st_dev, st.st_ino, deleted }), path, strlen(path));
+	err = read_link(m->pid, "root", path, &st, &deleted);
+	if (err)
+		return err;
+	WPPI_REC(&m->tree->pcb, ROOT, m->pid, 0, (&(struct wpp_rec_root){ st.st_dev, st.st_ino }),
 		 path, strlen(path));
-	err = read_link(c->pid, "root", path, &st, &deleted);
-	if (err)
-		return err;
-	WPPI_REC(&c->pcb, ROOT, c->pid, 0, (&(struct wpp_rec_root){ st.st_dev, st.st_ino }), path,
-		 strlen(path));
 	return 0;
 }
 
-static int process_collect(struct capture *c)
+static int process_collect(struct member *m)
 {
-	int err = collect_process(c);
+	int err = collect_process(m);
 
-	return err ? err : collect_links(c);
+	return err ? err : collect_links(m);
 }
 
 const struct capture_class wppi_capture_process = {
@@ -245,12 +246,10 @@ const struct capture_class wppi_capture_process = {
 /* ---- Recreate: in the caller ---- */
 
 /* The tail of a record as a path. WPP_ECORRUPT unless it is an absolute one. */
-static int find_path(const struct recreate *r, uint16_t type, struct wpp_rec *rec, char *path)
+static int find_path(const struct member *m, uint16_t type, struct wpp_rec *rec, char *path)
 {
-	int err = wppi_recreate_find(r, type, (uint32_t)r->pid, rec);
-
-	if (err)
-		return err;
+	if (!wppi_find(m, type, (uint32_t)m->pid, rec))
+		return WPP_ENOENT;
 	if (!rec->tail_len || rec->tail_len >= PATH_MAX || rec->tail[0] != '/')
 		return WPP_ECORRUPT;
 	memcpy(path, rec->tail, rec->tail_len);
@@ -258,67 +257,70 @@ static int find_path(const struct recreate *r, uint16_t type, struct wpp_rec *re
 	return strlen(path) == rec->tail_len ? 0 : WPP_ECORRUPT;
 }
 
-static void note_death_signals(struct recreate *r)
+static void note_death_signals(struct member *m)
 {
+	const struct build *b = m->build;
 	struct wpp_rec_thread thread;
 	struct wpp_rec rec;
 
-	for (size_t pos = 0; wppi_recreate_next(r, WPP_REC_THREAD, &pos, &rec) == 0;) {
-		wpp_rec_get(&rec, (uint64_t *)&thread, WPP_REC_NR(thread));
+	for (size_t i = 0; i < b->nr_threads; i++) {
+		if (!wppi_find(m, WPP_REC_THREAD, b->threads[i].tid, &rec))
+			continue;
+		WPPI_GET(&rec, &thread);
 		if (thread.pdeath_signal)
-			wppi_note(&r->notes, WPP_NOTE_INFO, "pdeath-signal",
+			wppi_note(&m->tree->notes, WPP_NOTE_INFO, "pdeath-signal",
 				  "thread %u wanted signal %" PRIu64 " when its parent dies; that "
 				  "parent is gone, so the signal is not armed again",
 				  rec.task, thread.pdeath_signal);
 	}
 }
 
-static void note_session(struct recreate *r)
+static void note_session(struct member *m)
 {
-	if (r->process.sid != r->process.pid)
-		wppi_note(&r->notes, WPP_NOTE_INFO, "session",
+	if (m->rec.sid != m->rec.pid)
+		wppi_note(&m->tree->notes, WPP_NOTE_INFO, "session",
 			  "the process belonged to session %" PRIu64
 			  "; it joins the session of its "
 			  "new parent",
-			  r->process.sid);
+			  m->rec.sid);
 }
 
 /* The root directory has to be there; 0, or a refusal. */
-static int check_root(struct recreate *r)
+static int check_root(struct member *m)
 {
 	char path[PATH_MAX];
 	struct wpp_rec rec;
 	struct stat st;
-	int err = find_path(r, WPP_REC_ROOT, &rec, path);
+	int err = find_path(m, WPP_REC_ROOT, &rec, path);
 
 	if (err == WPP_ENOENT || (!err && !strcmp(path, "/")))
 		return 0;
 	if (err)
 		return err;
 	if (stat(path, &st) || !S_ISDIR(st.st_mode)) {
-		wppi_note(&r->notes, WPP_NOTE_ERROR, "root", "its root directory %s is not there",
-			  path);
+		wppi_note(&m->tree->notes, WPP_NOTE_ERROR, "root",
+			  "its root directory %s is not there", path);
 		return WPP_EREFUSED;
 	}
 	if (!wppi_capable(CAP_SYS_CHROOT)) {
-		wppi_note(&r->notes, WPP_NOTE_ERROR, "root",
+		wppi_note(&m->tree->notes, WPP_NOTE_ERROR, "root",
 			  "its root directory is %s: CAP_SYS_CHROOT is needed", path);
 		return WPP_EPERM;
 	}
 	return 0;
 }
 
-static int process_prepare(struct recreate *r)
+static int process_prepare(struct member *m)
 {
 	char path[PATH_MAX];
 	struct wpp_rec rec;
-	int err = find_path(r, WPP_REC_CWD, &rec, path);
+	int err = find_path(m, WPP_REC_CWD, &rec, path);
 
 	if (err && err != WPP_ENOENT)
 		return err;
-	note_death_signals(r);
-	note_session(r);
-	return check_root(r);
+	note_death_signals(m);
+	note_session(m);
+	return check_root(m);
 }
 
 /* ---- Recreate: in the new process ---- */
@@ -334,13 +336,13 @@ static void take_terminal(pid_t old_group)
 	}
 }
 
-static void make_controlling(struct recreate *r)
+static void make_controlling(struct member *m)
 {
 	for (int fd = 0; fd < 3; fd++) {
 		if (isatty(fd) && ioctl(fd, TIOCSCTTY, 0) == 0)
 			return;
 	}
-	wppi_child_note(r, WPP_NOTE_CHANGED, "terminal",
+	wppi_child_note(m, WPP_NOTE_CHANGED, "terminal",
 			"the process led the session of a terminal; it goes on without one");
 }
 
@@ -354,31 +356,31 @@ static bool has_terminal(void)
 }
 
 /* Also a daemon that did not lead its session: our terminal's signals are not for it. */
-static bool is_to_lead_session(const struct recreate *r)
+static bool is_to_lead_session(const struct member *m)
 {
-	return r->process.sid == r->process.pid || (!r->process.tty && has_terminal());
+	return m->rec.sid == m->rec.pid || (!m->rec.tty && has_terminal());
 }
 
-static int join_session(struct recreate *r)
+static int join_session(struct member *m)
 {
 	pid_t old_group = getpgrp();
 
-	if (is_to_lead_session(r)) {
+	if (is_to_lead_session(m)) {
 		if (setsid() < 0)
-			return wppi_child_fail(r, -errno, "can't lead a session");
-		if (r->process.tty)
-			make_controlling(r);
-	} else if (r->process.pgid == r->process.pid) {
+			return wppi_child_fail(m, -errno, "can't lead a session");
+		if (m->rec.tty)
+			make_controlling(m);
+	} else if (m->rec.pgid == m->rec.pid) {
 		if (setpgid(0, 0))
-			return wppi_child_fail(r, -errno, "can't lead a process group");
-		if (r->process.tty)
+			return wppi_child_fail(m, -errno, "can't lead a process group");
+		if (m->rec.tty)
 			take_terminal(old_group);
 	}
 	return 0;
 }
 
 /* A deleted directory is empty, so a new one that is removed again is the same. */
-static int enter_deleted(struct recreate *r, const char *path)
+static int enter_deleted(struct member *m, const char *path)
 {
 	char fresh[] = "/tmp/wpp-cwd.XXXXXX";
 	const char *dir = path;
@@ -386,37 +388,37 @@ static int enter_deleted(struct recreate *r, const char *path)
 	if (mkdir(path, 0700)) {
 		dir = mkdtemp(fresh);
 		if (!dir)
-			return wppi_child_fail(r, -errno,
+			return wppi_child_fail(m, -errno,
 					       "can't make a directory for the deleted %s", path);
 	}
 	if (chdir(dir) || rmdir(dir))
-		return wppi_child_fail(r, -errno, "can't enter and remove %s", dir);
+		return wppi_child_fail(m, -errno, "can't enter and remove %s", dir);
 	return 0;
 }
 
-static int enter_cwd(struct recreate *r)
+static int enter_cwd(struct member *m)
 {
 	char path[PATH_MAX];
 	struct wpp_rec_cwd cwd;
 	struct wpp_rec rec;
 	struct stat st;
 
-	if (find_path(r, WPP_REC_CWD, &rec, path))
+	if (find_path(m, WPP_REC_CWD, &rec, path))
 		return 0;
 	wpp_rec_get(&rec, (uint64_t *)&cwd, WPP_REC_NR(cwd));
 	if (cwd.deleted)
-		return enter_deleted(r, path);
+		return enter_deleted(m, path);
 	if (chdir(path)) {
-		if (!(r->how->flags & WPP_RECREATE_FILES_WARN))
-			return wppi_child_fail(r, WPP_EREFUSED, "its working directory %s: %s",
+		if (!(m->tree->how.flags & WPP_RECREATE_FILES_WARN))
+			return wppi_child_fail(m, WPP_EREFUSED, "its working directory %s: %s",
 					       path, strerror(errno));
-		wppi_child_note(r, WPP_NOTE_CHANGED, "cwd",
+		wppi_child_note(m, WPP_NOTE_CHANGED, "cwd",
 				"its working directory %s can't be entered: %s; it is in / now",
 				path, strerror(errno));
 		return chdir("/") ? -errno : 0;
 	}
 	if (stat(".", &st) == 0 && st.st_ino != cwd.ino)
-		wppi_child_note(r, WPP_NOTE_CHANGED, "cwd",
+		wppi_child_note(m, WPP_NOTE_CHANGED, "cwd",
 				"its working directory %s is another directory now", path);
 	return 0;
 }
@@ -433,65 +435,57 @@ static bool write_number(const char *path, const char *format, long long value)
 	return done;
 }
 
-static void set_oom_score(struct recreate *r)
+static void set_oom_score(struct member *m)
 {
-	if (!write_number("/proc/self/oom_score_adj", "%lld", (long long)r->process.oom_score_adj))
-		wppi_child_note(r, WPP_NOTE_CHANGED, "oom-score",
+	if (!write_number("/proc/self/oom_score_adj", "%lld", (long long)m->rec.oom_score_adj))
+		wppi_child_note(m, WPP_NOTE_CHANGED, "oom-score",
 				"its oom_score_adj can't be %lld: CAP_SYS_RESOURCE is needed",
-				(long long)r->process.oom_score_adj);
+				(long long)m->rec.oom_score_adj);
 }
 
 /* What the kernel keeps for the process and its memory, and nothing below depends on. */
-static int set_attributes(struct recreate *r)
+static int set_attributes(struct member *m)
 {
-	const struct wpp_rec_process *p = &r->process;
+	const struct wpp_rec_process *p = &m->rec;
 
-	set_oom_score(r);
+	set_oom_score(m);
 	if (!write_number("/proc/self/coredump_filter", "0x%llx", (long long)p->coredump_filter))
-		return wppi_child_fail(r, -errno, "can't set coredump_filter");
+		return wppi_child_fail(m, -errno, "can't set coredump_filter");
 	if (prctl(PR_SET_CHILD_SUBREAPER, p->child_subreaper, 0, 0, 0) ||
 	    prctl(PR_SET_THP_DISABLE, p->thp_disable & 1, p->thp_disable & ~1ull, 0, 0))
-		return wppi_child_fail(r, -errno, "can't set prctl attributes");
+		return wppi_child_fail(m, -errno, "can't set prctl attributes");
 	if (p->memory_merge && prctl(PR_SET_MEMORY_MERGE, 1, 0, 0, 0))
-		wppi_child_note(r, WPP_NOTE_CHANGED, "ksm", "memory merging (KSM) can't be set: %s",
+		wppi_child_note(m, WPP_NOTE_CHANGED, "ksm", "memory merging (KSM) can't be set: %s",
 				strerror(errno));
 	return 0;
 }
 
-static int process_child(struct recreate *r)
+static int process_child(struct member *m)
 {
-	int err = join_session(r);
+	int err = join_session(m);
 
 	if (!err)
-		err = enter_cwd(r);
-	return err ? err : set_attributes(r);
+		err = enter_cwd(m);
+	return err ? err : set_attributes(m);
 }
 
 /* The root and umask would mislead what is opened and made before. */
-static void last_of_process(struct recreate *r, struct script *s)
+static void last_of_process(struct member *m, struct script *s)
 {
 	char path[PATH_MAX];
 	struct wpp_rec rec;
 
-	if (find_path(r, WPP_REC_ROOT, &rec, path) == 0 && strcmp(path, "/") != 0)
+	if (find_path(m, WPP_REC_ROOT, &rec, path) == 0 && strcmp(path, "/") != 0)
 		wppi_script_call(s, 0, SYS_chroot, wppi_script_data(s, path, strlen(path) + 1), 0,
 				 0, 0, 0, 0);
-	wppi_script_call(s, 0, SYS_umask, r->process.umask, 0, 0, 0, 0, 0);
+	wppi_script_call(s, 0, SYS_umask, m->rec.umask, 0, 0, 0, 0, 0);
 }
 
-static int process_last(struct recreate *r, uint32_t tid, struct script *s)
+static int process_last(struct member *m, uint32_t tid, struct script *s)
 {
-	struct wpp_rec rec;
-	char comm[16] = "";
-
-	if (tid == (uint32_t)r->pid)
-		last_of_process(r, s);
-	if (wppi_recreate_find(r, WPP_REC_THREAD, tid, &rec) == 0) {
-		memcpy(comm, rec.tail, rec.tail_len < 15 ? rec.tail_len : 15);
-		wppi_script_call(s, 0, SYS_prctl, PR_SET_NAME,
-				 wppi_script_data(s, comm, sizeof(comm)), 0, 0, 0, 0);
-	}
-	wppi_script_call(s, 0, SYS_personality, r->process.personality, 0, 0, 0, 0, 0);
+	if (tid == (uint32_t)m->pid)
+		last_of_process(m, s);
+	wppi_script_call(s, 0, SYS_personality, m->rec.personality, 0, 0, 0, 0, 0);
 	return 0;
 }
 

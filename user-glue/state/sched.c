@@ -9,8 +9,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "capture/capture.h"
-#include "recreate/recreate.h"
+#include "base/child.h"
+#include "state/state.h"
+#include "stop/stop.h"
 
 #define IOPRIO_WHO_PROCESS 1
 #define MASK_BYTES	   1024 /* 8192 CPUs */
@@ -27,9 +28,9 @@ _Static_assert(sizeof(struct sched_attributes) == 48, "SCHED_ATTR_SIZE_VER0");
 
 /* ---- Capture ---- */
 
-static int sched_ask(struct capture *c, struct thread *t, struct script *s)
+static int sched_ask(struct member *m, struct thread *t, struct script *s)
 {
-	(void)c;
+	(void)m;
 	(void)t;
 	wppi_script_call(s, SCRIPT_MAY_FAIL, SYS_prctl, PR_GET_TIMERSLACK, 0, 0, 0, 0, 0);
 	wppi_script_call(s, SCRIPT_MAY_FAIL, SYS_prctl, PR_MCE_KILL_GET, 0, 0, 0, 0, 0);
@@ -53,7 +54,7 @@ static bool is_unbound(const uint8_t *mask)
 	return true;
 }
 
-static int collect_thread(struct capture *c, const struct thread *t)
+static int collect_thread(struct member *m, const struct thread *t)
 {
 	struct sched_attributes attr = { .size = sizeof(attr) };
 	struct wpp_rec_sched rec;
@@ -77,16 +78,16 @@ static int collect_thread(struct capture *c, const struct thread *t)
 		.period_ns = attr.period,
 		.mce_kill = (uint64_t)wppi_answer_ret(t, SYS_prctl, PR_MCE_KILL_GET),
 	};
-	WPPI_REC(&c->pcb, SCHED, t->tid, 0, &rec, mask, is_unbound(mask) ? 0 : (size_t)len);
+	WPPI_REC(&m->tree->pcb, SCHED, t->tid, 0, &rec, mask, is_unbound(mask) ? 0 : (size_t)len);
 	return 0;
 }
 
-static int sched_collect(struct capture *c)
+static int sched_collect(struct member *m)
 {
 	int err = 0;
 
-	for (size_t i = 0; i < c->nr_threads && !err; i++)
-		err = collect_thread(c, &c->threads[i]);
+	for (size_t i = 0; i < m->nr_threads && !err; i++)
+		err = collect_thread(m, &m->threads[i]);
 	return err;
 }
 
@@ -98,14 +99,13 @@ const struct capture_class wppi_capture_sched = {
 
 /* ---- Recreate ---- */
 
-static int find_sched(const struct recreate *r, uint32_t tid, struct wpp_rec *rec,
+static int find_sched(const struct member *m, uint32_t tid, struct wpp_rec *rec,
 		      struct wpp_rec_sched *sched)
 {
-	int err = wppi_recreate_find(r, WPP_REC_SCHED, tid, rec);
-
-	if (!err)
-		wpp_rec_get(rec, (uint64_t *)sched, WPP_REC_NR(*sched));
-	return err;
+	if (!wppi_find(m, WPP_REC_SCHED, tid, rec))
+		return WPP_ENOENT;
+	WPPI_GET(rec, sched);
+	return 0;
 }
 
 /* None of its CPUs is there: it may run on any. */
@@ -120,33 +120,34 @@ static bool is_homeless(const struct wpp_rec *rec)
 	return true;
 }
 
-static void note_missing_cpus(struct recreate *r, const struct wpp_rec *rec)
+static void note_missing_cpus(struct member *m, const struct wpp_rec *rec)
 {
 	long nr = sysconf(_SC_NPROCESSORS_CONF);
 
 	for (long cpu = nr; cpu < (long)rec->tail_len * 8; cpu++) {
 		if (!(rec->tail[cpu / 8] & (1u << cpu % 8)))
 			continue;
-		wppi_note(&r->notes, WPP_NOTE_CHANGED, "affinity",
+		wppi_note(&m->tree->notes, WPP_NOTE_CHANGED, "affinity",
 			  "thread %u may run on CPU %ld, which this machine doesn't have%s",
 			  rec->task, cpu, is_homeless(rec) ? "; it may run on all now" : "");
 		return;
 	}
 }
 
-static int sched_prepare(struct recreate *r)
+static int sched_prepare(struct member *m)
 {
+	const struct build *b = m->build;
 	struct wpp_rec rec;
-	size_t pos = 0;
-	int err;
 
-	while ((err = wppi_recreate_next(r, WPP_REC_SCHED, &pos, &rec)) == 0) {
+	for (size_t i = 0; i < b->nr_threads; i++) {
+		if (!wppi_find(m, WPP_REC_SCHED, b->threads[i].tid, &rec))
+			continue;
 		if (rec.tail_len > MASK_BYTES)
 			return WPP_ECORRUPT;
 		if (rec.tail_len)
-			note_missing_cpus(r, &rec);
+			note_missing_cpus(m, &rec);
 	}
-	return err == WPP_ENOENT ? 0 : err;
+	return 0;
 }
 
 static void add_affinity(struct script *s, const struct wpp_rec *rec)
@@ -180,12 +181,12 @@ static void add_policy(struct script *s, const struct wpp_rec_sched *sched)
 }
 
 /* The slack comes before the policy: a realtime thread has none, and it can't be set. */
-static int sched_last(struct recreate *r, uint32_t tid, struct script *s)
+static int sched_last(struct member *m, uint32_t tid, struct script *s)
 {
 	struct wpp_rec_sched sched;
 	struct wpp_rec rec;
 
-	if (find_sched(r, tid, &rec, &sched))
+	if (find_sched(m, tid, &rec, &sched))
 		return 0;
 	if ((int64_t)sched.timer_slack_ns > 0)
 		wppi_script_call(s, SCRIPT_MAY_FAIL, SYS_prctl, PR_SET_TIMERSLACK,
@@ -206,7 +207,7 @@ static const char *needs(int64_t ret, const char *capability)
 }
 
 /* The process is worth more than its place in the queue: what can't be set is told. */
-static void sched_done(struct recreate *r, uint32_t tid, const struct script *s)
+static void sched_done(struct member *m, uint32_t tid, const struct script *s)
 {
 	for (size_t i = 0; i < s->nr_calls; i++) {
 		const struct script_call *call = &s->calls[i];
@@ -214,15 +215,15 @@ static void sched_done(struct recreate *r, uint32_t tid, const struct script *s)
 		if (call->ret >= 0)
 			continue;
 		if (call->nr == SYS_sched_setaffinity)
-			wppi_note(&r->notes, WPP_NOTE_CHANGED, "affinity",
+			wppi_note(&m->tree->notes, WPP_NOTE_CHANGED, "affinity",
 				  "thread %u can't be bound to its CPUs: %s", tid,
 				  wpp_strerror((int)call->ret));
 		else if (call->nr == SYS_sched_setattr)
-			wppi_note(&r->notes, WPP_NOTE_CHANGED, "sched",
+			wppi_note(&m->tree->notes, WPP_NOTE_CHANGED, "sched",
 				  "thread %u can't get its scheduling policy and nice value: %s",
 				  tid, needs(call->ret, "CAP_SYS_NICE is needed"));
 		else if (call->nr == SYS_ioprio_set)
-			wppi_note(&r->notes, WPP_NOTE_CHANGED, "ioprio",
+			wppi_note(&m->tree->notes, WPP_NOTE_CHANGED, "ioprio",
 				  "thread %u can't get its I/O priority: %s", tid,
 				  needs(call->ret, "CAP_SYS_NICE or CAP_SYS_ADMIN is needed"));
 	}

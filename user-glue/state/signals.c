@@ -12,8 +12,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "capture/capture.h"
-#include "recreate/recreate.h"
+#include "base/child.h"
+#include "state/state.h"
+#include "stop/stop.h"
 
 #define SIGNO_MAX    64
 #define SIGSET_BYTES 8
@@ -46,14 +47,14 @@ static bool has_fixed_action(uint64_t signo)
 
 /* ---- Capture ---- */
 
-static int signals_ask(struct capture *c, struct thread *t, struct script *s)
+static int signals_ask(struct member *m, struct thread *t, struct script *s)
 {
 	const char *status;
 	uint64_t set;
 
-	if (t->tid != c->pid)
+	if (t->tid != m->pid)
 		return 0;
-	status = wppi_thread_status(c, t);
+	status = wppi_thread_status(m, t);
 	if (!status)
 		return WPP_EIO;
 	set = signal_set(status, "SigCgt") | signal_set(status, "SigIgn");
@@ -66,7 +67,7 @@ static int signals_ask(struct capture *c, struct thread *t, struct script *s)
 	return 0;
 }
 
-static void collect_actions(struct capture *c, const struct thread *t)
+static void collect_actions(struct member *m, const struct thread *t)
 {
 	for (unsigned int signo = 1; signo <= SIGNO_MAX; signo++) {
 		const struct script_call *call = wppi_answer(t, SYS_rt_sigaction, signo);
@@ -77,22 +78,22 @@ static void collect_actions(struct capture *c, const struct thread *t)
 			continue;
 		memcpy(&act, wppi_script_result(&t->asked, call->arg[2]), sizeof(act));
 		rec = (struct wpp_rec_sigaction){ act.handler, act.flags, act.restorer, act.mask };
-		WPPI_REC(&c->pcb, SIGACTION, c->pid, signo, &rec, NULL, 0);
+		WPPI_REC(&m->tree->pcb, SIGACTION, m->pid, signo, &rec, NULL, 0);
 	}
 }
 
-static void add_pending(struct capture *c, pid_t tid, bool shared, uint64_t order,
+static void add_pending(struct member *m, pid_t tid, bool shared, uint64_t order,
 			const siginfo_t *info)
 {
 	struct wpp_rec_sigpending rec = { shared, (uint64_t)info->si_signo, order };
 
 	if (has_fixed_action((uint64_t)info->si_signo))
 		return; /* SIGSTOP is told by struct wpp_rec_process */
-	WPPI_REC(&c->pcb, SIGPENDING, shared ? c->pid : tid, order, &rec, info, SIGINFO_LEN);
+	WPPI_REC(&m->tree->pcb, SIGPENDING, shared ? m->pid : tid, order, &rec, info, SIGINFO_LEN);
 }
 
 /* The queue itself. Returns the set of signals found in it, or 0 with *err. */
-static uint64_t collect_queue(struct capture *c, pid_t tid, bool shared, uint64_t *order, int *err)
+static uint64_t collect_queue(struct member *m, pid_t tid, bool shared, uint64_t *order, int *err)
 {
 	struct __ptrace_peeksiginfo_args args = {
 		.flags = shared ? PTRACE_PEEKSIGINFO_SHARED : 0,
@@ -104,7 +105,7 @@ static uint64_t collect_queue(struct capture *c, pid_t tid, bool shared, uint64_
 
 	while ((nr = ptrace(PTRACE_PEEKSIGINFO, tid, &args, infos)) > 0) {
 		for (long i = 0; i < nr; i++) {
-			add_pending(c, tid, shared, (*order)++, &infos[i]);
+			add_pending(m, tid, shared, (*order)++, &infos[i]);
 			seen |= signal_bit((unsigned int)infos[i].si_signo);
 		}
 		args.off += (uint64_t)nr;
@@ -114,19 +115,19 @@ static uint64_t collect_queue(struct capture *c, pid_t tid, bool shared, uint64_
 }
 
 /* Signals that are pending without an entry in the queue: the kernel was short of memory. */
-static void collect_bare(struct capture *c, pid_t tid, bool shared, uint64_t *order, uint64_t set)
+static void collect_bare(struct member *m, pid_t tid, bool shared, uint64_t *order, uint64_t set)
 {
 	for (unsigned int signo = 1; signo <= SIGNO_MAX; signo++) {
 		siginfo_t info = { .si_signo = (int)signo, .si_code = SI_USER };
 
 		if (set & signal_bit(signo))
-			add_pending(c, tid, shared, (*order)++, &info);
+			add_pending(m, tid, shared, (*order)++, &info);
 	}
 }
 
-static int collect_pending(struct capture *c, struct thread *t, bool shared)
+static int collect_pending(struct member *m, struct thread *t, bool shared)
 {
-	const char *status = wppi_thread_status(c, t);
+	const char *status = wppi_thread_status(m, t);
 	uint64_t order = 0, set, seen;
 	int err;
 
@@ -135,20 +136,20 @@ static int collect_pending(struct capture *c, struct thread *t, bool shared)
 	set = signal_set(status, shared ? "ShdPnd" : "SigPnd");
 	if (!set)
 		return 0;
-	seen = collect_queue(c, t->tid, shared, &order, &err);
+	seen = collect_queue(m, t->tid, shared, &order, &err);
 	if (!err)
-		collect_bare(c, t->tid, shared, &order, set & ~seen);
+		collect_bare(m, t->tid, shared, &order, set & ~seen);
 	return err;
 }
 
-static int signals_collect(struct capture *c)
+static int signals_collect(struct member *m)
 {
-	int err = collect_pending(c, &c->threads[0], true);
+	int err = collect_pending(m, &m->threads[0], true);
 
-	for (size_t i = 0; i < c->nr_threads && !err; i++) {
-		if (c->threads[i].tid == c->pid)
-			collect_actions(c, &c->threads[i]);
-		err = collect_pending(c, &c->threads[i], false);
+	for (size_t i = 0; i < m->nr_threads && !err; i++) {
+		if (m->threads[i].tid == m->pid)
+			collect_actions(m, &m->threads[i]);
+		err = collect_pending(m, &m->threads[i], false);
 	}
 	return err;
 }
@@ -161,112 +162,124 @@ const struct capture_class wppi_capture_signals = {
 
 /* ---- Recreate ---- */
 
-static int next_pending(const struct recreate *r, size_t *pos, uint32_t *task, bool *shared,
+static int take_pending(const struct wpp_rec *rec, struct wpp_rec_sigpending *pending,
 			siginfo_t *info)
+{
+	WPPI_GET(rec, pending);
+	if (rec->tail_len != SIGINFO_LEN || pending->signo < 1 || pending->signo > SIGNO_MAX ||
+	    has_fixed_action(pending->signo))
+		return WPP_ECORRUPT;
+	memcpy(info, rec->tail, SIGINFO_LEN);
+	if ((uint64_t)info->si_signo != pending->signo)
+		return WPP_ECORRUPT;
+	/* What follows the value of a timer's signal is between the kernel and that timer. */
+	if (info->si_code == SI_TIMER)
+		memset((uint8_t *)info + 32, 0, SIGINFO_LEN - 32);
+	return 0;
+}
+
+/* The next one of a task that waits for the whole process, or for the thread alone. */
+static int next_pending(struct rec_cursor *c, bool shared, siginfo_t *info)
 {
 	struct wpp_rec_sigpending pending;
 	struct wpp_rec rec;
 	int err;
 
-	err = wppi_recreate_next(r, WPP_REC_SIGPENDING, pos, &rec);
-	if (err)
-		return err;
-	wpp_rec_get(&rec, (uint64_t *)&pending, WPP_REC_NR(pending));
-	if (rec.tail_len != SIGINFO_LEN || pending.signo < 1 || pending.signo > SIGNO_MAX ||
-	    has_fixed_action(pending.signo))
-		return WPP_ECORRUPT;
-	memcpy(info, rec.tail, SIGINFO_LEN);
-	if ((uint64_t)info->si_signo != pending.signo)
-		return WPP_ECORRUPT;
-	/* What follows the value of a timer's signal is between the kernel and that timer. */
-	if (info->si_code == SI_TIMER)
-		memset((uint8_t *)info + 32, 0, SIGINFO_LEN - 32);
-	*task = rec.task;
-	*shared = pending.shared;
-	return 0;
-}
-
-static int check_pending(const struct recreate *r)
-{
-	struct wpp_rec thread;
-	siginfo_t info;
-	size_t pos = 0;
-	uint32_t task;
-	bool shared;
-	int err;
-
-	while ((err = next_pending(r, &pos, &task, &shared, &info)) == 0) {
-		if (!shared && wppi_recreate_find(r, WPP_REC_THREAD, task, &thread))
-			return WPP_ECORRUPT;
+	while (wppi_rec_next(c, &rec)) {
+		err = take_pending(&rec, &pending, info);
+		if (err || !!pending.shared == shared)
+			return err;
 	}
-	return err == WPP_ENOENT ? 0 : err;
+	return WPP_ENOENT;
 }
 
-static int signals_prepare(struct recreate *r)
+static struct rec_cursor pending_of(const struct member *m, uint32_t tid)
 {
-	struct wpp_rec rec;
-	size_t pos = 0;
-	int err;
+	return wppi_rec_all(&m->tree->in_pcb, tid, WPP_REC_SIGPENDING);
+}
 
-	while ((err = wppi_recreate_next(r, WPP_REC_SIGACTION, &pos, &rec)) == 0) {
+/* What waits for the process has the pid as its task. */
+static int check_pending(const struct member *m)
+{
+	const struct build *b = m->build;
+	struct wpp_rec_sigpending pending;
+	struct rec_cursor c;
+	struct wpp_rec rec;
+	siginfo_t info;
+	int err = 0;
+
+	for (size_t i = 0; !err && i < b->nr_threads; i++) {
+		c = pending_of(m, b->threads[i].tid);
+		while (!err && wppi_rec_next(&c, &rec)) {
+			err = take_pending(&rec, &pending, &info);
+			if (!err && pending.shared && i)
+				err = WPP_ECORRUPT;
+		}
+	}
+	return err;
+}
+
+static int signals_prepare(struct member *m)
+{
+	struct rec_cursor c = wppi_own(m, WPP_REC_SIGACTION);
+	struct wpp_rec rec;
+
+	while (wppi_rec_next(&c, &rec)) {
 		if (rec.id < 1 || rec.id > SIGNO_MAX || has_fixed_action(rec.id))
 			return WPP_ECORRUPT;
 	}
-	return err == WPP_ENOENT ? check_pending(r) : err;
+	return check_pending(m);
 }
 
 /* Image addresses become valid later; until then every signal is blocked. */
-static int install_actions(struct recreate *r)
+static int install_actions(struct member *m)
 {
 	struct ksigaction act = { 0 };
 	struct wpp_rec_sigaction saved;
+	struct rec_cursor c = wppi_own(m, WPP_REC_SIGACTION);
 	struct wpp_rec rec;
 
 	for (unsigned int signo = 1; signo <= SIGNO_MAX; signo++) {
 		if (!has_fixed_action(signo) &&
 		    syscall(SYS_rt_sigaction, signo, &act, NULL, SIGSET_BYTES))
-			return wppi_child_fail(r, -errno, "signal %u: can't reset its action",
+			return wppi_child_fail(m, -errno, "signal %u: can't reset its action",
 					       signo);
 	}
-	for (size_t pos = 0; wppi_recreate_next(r, WPP_REC_SIGACTION, &pos, &rec) == 0;) {
+	while (wppi_rec_next(&c, &rec)) {
 		wpp_rec_get(&rec, (uint64_t *)&saved, WPP_REC_NR(saved));
 		act = (struct ksigaction){ saved.handler, saved.flags, saved.restorer, saved.mask };
 		if (syscall(SYS_rt_sigaction, rec.id, &act, NULL, SIGSET_BYTES))
-			return wppi_child_fail(r, -errno,
+			return wppi_child_fail(m, -errno,
 					       "signal %" PRIu64 ": can't set its action", rec.id);
 	}
 	return 0;
 }
 
 /* The process sends them to itself: only then the kernel lets it say that they are the kernel's. */
-static int signals_child(struct recreate *r)
+static int signals_child(struct member *m)
 {
+	struct rec_cursor c = pending_of(m, (uint32_t)m->pid);
 	siginfo_t info;
-	uint32_t task;
-	bool shared;
 	int err;
 
-	err = install_actions(r);
-	for (size_t pos = 0; !err && next_pending(r, &pos, &task, &shared, &info) == 0;) {
-		if (shared && syscall(SYS_rt_sigqueueinfo, getpid(), info.si_signo, &info))
-			err = wppi_child_fail(r, -errno, "signal %d: can't make it pending again",
+	err = install_actions(m);
+	while (!err && next_pending(&c, true, &info) == 0) {
+		if (syscall(SYS_rt_sigqueueinfo, getpid(), info.si_signo, &info))
+			err = wppi_child_fail(m, -errno, "signal %d: can't make it pending again",
 					      info.si_signo);
 	}
 	return err;
 }
 
-static int signals_last(struct recreate *r, uint32_t tid, struct script *s)
+static int signals_last(struct member *m, uint32_t tid, struct script *s)
 {
+	struct rec_cursor c = pending_of(m, tid);
 	siginfo_t info;
-	uint32_t task;
-	bool shared;
 
-	for (size_t pos = 0; next_pending(r, &pos, &task, &shared, &info) == 0;) {
-		if (!shared && task == tid)
-			wppi_script_call(s, 0, SYS_rt_tgsigqueueinfo, (uint64_t)r->pid, tid,
-					 (uint64_t)info.si_signo,
-					 wppi_script_data(s, &info, sizeof(info)), 0, 0);
-	}
+	while (next_pending(&c, false, &info) == 0)
+		wppi_script_call(s, 0, SYS_rt_tgsigqueueinfo, (uint64_t)m->pid, tid,
+				 (uint64_t)info.si_signo, wppi_script_data(s, &info, sizeof(info)),
+				 0, 0);
 	return 0;
 }
 

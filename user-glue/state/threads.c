@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* Threads: made with their ids, given back what the kernel keeps for them, then their registers. */
+/* Threads: registers, the call they are in, robust lists, rseq, alternate stacks; made with their
+ * ids. */
 #include <cpuid.h>
 #include <elf.h>
 #include <errno.h>
@@ -14,9 +15,310 @@
 #include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "recreate/recreate_priv.h"
+#include "state/state.h"
+#include "stop/stop.h"
+
+#ifndef PTRACE_GETSIGMASK
+#define PTRACE_GETSIGMASK 0x420a
+#endif
+#ifndef PTRACE_GET_RSEQ_CONFIGURATION
+#define PTRACE_GET_RSEQ_CONFIGURATION 0x420f
+#endif
+#ifndef PR_GET_TID_ADDRESS
+#define PR_GET_TID_ADDRESS 40
+#endif
+
+#define XSAVE_MAX      (32u << 10)
+#define XSAVE_XCR0_OFF 464 /* where the kernel puts XCR0 into the area for tracers */
+#define RSEQ_CS_OFF    8   /* struct rseq.rseq_cs */
+
+struct rseq_config {
+	uint64_t pointer;
+	uint32_t size, signature, flags, pad;
+};
+
+struct rseq_section {
+	uint32_t version, flags;
+	uint64_t start, length, abort;
+};
+
+/* ---- System calls ---- */
+
+/* Calls that any stop ends with EINTR, though nobody handled a signal. Nothing was moved. */
+static bool is_stop_sensitive(int64_t nr)
+{
+	static const int16_t list[] = {
+		SYS_epoll_wait, SYS_epoll_pwait, 441 /* epoll_pwait2 */,
+		SYS_semop,	SYS_semtimedop,	 SYS_rt_sigtimedwait,
+		SYS_accept,	SYS_accept4,	 SYS_recvfrom,
+		SYS_recvmsg,	SYS_recvmmsg,	 SYS_sendto,
+		SYS_sendmsg,	SYS_sendmmsg,	 SYS_read,
+		SYS_readv,	SYS_write,	 SYS_writev,
+	};
+
+	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
+		if (list[i] == nr)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * ERESTART_RESTARTBLOCK: this kernel alone knows how much time is left. But a sleep that was given
+ * a place for it has stored it there already, so it goes on with that; others start anew.
+ */
+static void sleep_the_rest(struct user_regs_struct *regs, int64_t nr)
+{
+	if (nr == SYS_nanosleep && regs->rsi)
+		regs->rdi = regs->rsi;
+	else if (nr == SYS_clock_nanosleep && !(regs->rsi & TIMER_ABSTIME) && regs->r10)
+		regs->rdx = regs->r10;
+}
+
+/*
+ * The image's registers point at the system call instruction again, so that any way of setting
+ * them restarts the call.
+ */
+static void work_in_restart(struct thread *t)
+{
+	int64_t error = (int64_t)t->live.rax;
+
+	t->regs = t->live;
+	t->syscall = (int64_t)t->live.orig_rax;
+	t->regs.orig_rax = (uint64_t)-1;
+	if (t->restarted)
+		t->syscall = t->restarted;
+	if (t->syscall < 0)
+		return;
+	if (error == -ERESTARTSYS || error == -ERESTARTNOINTR || error == -ERESTARTNOHAND)
+		t->restart = (int)-error;
+	else if (error == -ERESTART_RESTARTBLOCK)
+		t->restart = ERESTARTNOHAND;
+	else
+		return;
+	if (error == -ERESTART_RESTARTBLOCK)
+		sleep_the_rest(&t->regs, t->syscall);
+	t->regs.rax = (uint64_t)t->syscall;
+	t->regs.rip -= 2;
+}
+
+/* ---- Restartable sequences ---- */
+
+static int read_target(pid_t tid, uint64_t addr, void *buf, size_t len)
+{
+	return wppi_memory_move(tid, addr, buf, len, false) ? -EFAULT : 0;
+}
+
+static struct rseq_config rseq_of(pid_t tid)
+{
+	struct rseq_config conf = { 0 };
+
+	if (ptrace(PTRACE_GET_RSEQ_CONFIGURATION, tid, (void *)sizeof(conf), &conf) <= 0)
+		memset(&conf, 0, sizeof(conf));
+	return conf;
+}
+
+/* Inside of a critical section: it is aborted, as by any preemption. True: registers changed. */
+static bool abort_section(struct thread *t)
+{
+	struct rseq_config conf = rseq_of(t->tid);
+	struct rseq_section cs;
+	uint64_t at;
+
+	if (!conf.pointer || read_target(t->tid, conf.pointer + RSEQ_CS_OFF, &at, sizeof(at)) ||
+	    !at || read_target(t->tid, at, &cs, sizeof(cs)) || t->live.rip - cs.start >= cs.length)
+		return false;
+	t->live.rip = cs.abort;
+	return true;
+}
+
+/* ---- Registers ---- */
+
+static int read_xsave(struct thread *t)
+{
+	uint8_t area[XSAVE_MAX];
+	struct iovec iov = { area, sizeof(area) };
+
+	if (ptrace(PTRACE_GETREGSET, t->tid, (void *)NT_X86_XSTATE, &iov))
+		return -errno;
+	t->xsave = malloc(iov.iov_len);
+	if (!t->xsave)
+		return WPP_ENOMEM;
+	memcpy(t->xsave, area, iov.iov_len);
+	t->xsave_len = iov.iov_len;
+	return 0;
+}
+
+static int read_thread(struct member *m, struct thread *t)
+{
+	struct iovec iov = { &t->live, sizeof(t->live) };
+	bool changed;
+	int err;
+
+	if (ptrace(PTRACE_GETREGSET, t->tid, (void *)NT_PRSTATUS, &iov) ||
+	    ptrace(PTRACE_GETSIGMASK, t->tid, (void *)sizeof(t->sigmask), &t->sigmask))
+		return -errno;
+	if (iov.iov_len != sizeof(t->live))
+		return WPP_EREFUSED; /* a 32-bit thread; check() has said so */
+	err = wppi_ask_finish(m, t);
+	if (!err)
+		err = wppi_sleep_find(m, t);
+	if (err)
+		return err;
+	changed = abort_section(t);
+	if ((int64_t)t->live.orig_rax >= 0 && (int64_t)t->live.rax == -EINTR &&
+	    is_stop_sensitive((int64_t)t->live.orig_rax)) {
+		t->live.rax = (uint64_t)-ERESTARTNOHAND;
+		changed = true;
+	}
+	if (changed && ptrace(PTRACE_SETREGS, t->tid, NULL, &t->live))
+		return -errno;
+	work_in_restart(t);
+	return read_xsave(t);
+}
+
+int wppi_threads_read(struct member *m)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < m->nr_threads; i++)
+		err = read_thread(m, &m->threads[i]);
+	return err == -ESRCH ? WPP_ENOENT : err;
+}
+
+uint64_t wppi_xcr0(const struct thread *t)
+{
+	uint64_t xcr0 = 0;
+
+	if (t->xsave_len >= XSAVE_XCR0_OFF + sizeof(xcr0))
+		memcpy(&xcr0, t->xsave + XSAVE_XCR0_OFF, sizeof(xcr0));
+	return xcr0;
+}
+
+/* ---- The class ---- */
+
+static int threads_ask(struct member *m, struct thread *t, struct script *s)
+{
+	uint64_t stack = wppi_script_data(s, NULL, sizeof(stack_t));
+	uint64_t tidptr = wppi_script_data(s, NULL, sizeof(uint64_t));
+	uint64_t death = wppi_script_data(s, NULL, sizeof(int));
+
+	(void)m;
+	(void)t;
+	wppi_script_call(s, SCRIPT_MAY_FAIL, SYS_sigaltstack, 0, stack, 0, 0, 0, 0);
+	wppi_script_call(s, SCRIPT_MAY_FAIL, SYS_prctl, PR_GET_TID_ADDRESS, tidptr, 0, 0, 0, 0);
+	wppi_script_call(s, SCRIPT_MAY_FAIL, SYS_prctl, PR_GET_PDEATHSIG, death, 0, 0, 0, 0);
+	return 0;
+}
+
+/* Copies what the call wrote through argument @arg. False: the kernel does not know the call. */
+static bool answer(const struct thread *t, long nr, uint64_t arg0, unsigned int arg, void *out,
+		   size_t len)
+{
+	const struct script_call *call = wppi_answer(t, nr, arg0);
+
+	if (!call || call->ret < 0)
+		return false;
+	memcpy(out, wppi_script_result(&t->asked, call->arg[arg]), len);
+	return true;
+}
+
+static int fill_asked(struct member *m, const struct thread *t, struct wpp_rec_thread *rec)
+{
+	stack_t stack;
+	int death = 0;
+
+	if (!answer(t, SYS_sigaltstack, 0, 1, &stack, sizeof(stack)))
+		return WPP_EIO;
+	rec->alt_sp = (uint64_t)(uintptr_t)stack.ss_sp;
+	rec->alt_size = stack.ss_size;
+	rec->alt_flags = (uint64_t)(uint32_t)stack.ss_flags;
+	if (!answer(t, SYS_prctl, PR_GET_TID_ADDRESS, 1, &rec->clear_tid, sizeof(rec->clear_tid)) &&
+	    !wppi_refuse(m, "clear-tid",
+			 "this kernel lacks PR_GET_TID_ADDRESS (CONFIG_CHECKPOINT_RESTORE), so "
+			 "pthread_join() of thread %d could wait for ever",
+			 (int)t->tid))
+		return WPP_EREFUSED;
+	answer(t, SYS_prctl, PR_GET_PDEATHSIG, 1, &death, sizeof(death));
+	rec->pdeath_signal = (uint64_t)death;
+	return 0;
+}
+
+static int collect_thread(struct member *m, const struct thread *t)
+{
+	struct rseq_config rseq = rseq_of(t->tid);
+	struct wpp_rec_regs regs = { t->regs.fs_base, t->regs.gs_base };
+	struct wpp_rec_xsave xsave = { wppi_xcr0(t) };
+	struct wpp_rec_thread rec = {
+		.sigmask = t->sigmask,
+		.tgid = (uint64_t)m->pid,
+		.rseq = rseq.pointer,
+		.rseq_len = rseq.size,
+		.rseq_flags = rseq.flags,
+		.rseq_sig = rseq.signature,
+		.syscall = (uint64_t)t->syscall,
+		.restart = (uint64_t)t->restart,
+	};
+	char name[64], comm[64] = "";
+	ssize_t len;
+	int err;
+
+	err = fill_asked(m, t, &rec);
+	if (err)
+		return err;
+	if (syscall(SYS_get_robust_list, t->tid, &rec.robust_list, &rec.robust_len))
+		return -errno;
+	snprintf(name, sizeof(name), "task/%d/comm", (int)t->tid);
+	len = wppi_proc_read(m->pid, name, comm, sizeof(comm));
+	if (len < 1)
+		return len < 0 ? (int)len : WPP_EIO;
+	WPPI_REC(&m->tree->pcb, THREAD, t->tid, 0, &rec, comm, len - 1); /* without the line feed */
+	WPPI_REC(&m->tree->pcb, REGS, t->tid, WPP_ARCH_X86_64, &regs, &t->regs, sizeof(t->regs));
+	WPPI_REC(&m->tree->pcb, XSAVE, t->tid, 0, &xsave, t->xsave, t->xsave_len);
+	return 0;
+}
+
+static int threads_collect(struct member *m)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < m->nr_threads; i++)
+		err = collect_thread(m, &m->threads[i]);
+	return err;
+}
+
+static int threads_check(struct member *m)
+{
+	wppi_sleep_look(m);
+	return 0;
+}
+
+static void threads_done(struct member *m)
+{
+	for (size_t i = 0; i < m->nr_threads; i++) {
+		free(m->threads[i].xsave);
+		free(m->threads[i].status);
+		wppi_script_free(&m->threads[i].asked);
+	}
+	free(m->threads);
+	free(m->sleepers);
+	m->threads = NULL;
+	m->sleepers = NULL;
+	m->nr_threads = m->nr_sleepers = 0;
+}
+
+const struct capture_class wppi_capture_threads = {
+	.name = "threads",
+	.check = threads_check,
+	.ask = threads_ask,
+	.collect = threads_collect,
+	.done = threads_done,
+};
+
+/* ---- Recreation: before anything is made ---- */
 
 #define XSAVE_MAX     (32u << 10)
 #define XSAVE_HEADER  512 /* offset of XSTATE_BV */
@@ -31,8 +333,8 @@
 
 static int damaged(struct build *b, uint32_t tid, const char *what)
 {
-	wppi_note(&b->r.notes, WPP_NOTE_ERROR, "image", "the %s of thread %u is not valid", what,
-		  tid);
+	wppi_note(&b->m->tree->notes, WPP_NOTE_ERROR, "image", "the %s of thread %u is not valid",
+		  what, tid);
 	return WPP_ECORRUPT;
 }
 
@@ -46,54 +348,50 @@ static int check_thread(struct build *b, uint32_t tid)
 		if (b->threads[i].tid == tid)
 			return damaged(b, tid, "id");
 	}
-	if (wppi_recreate_find(&b->r, WPP_REC_REGS, tid, &rec) || rec.id != WPP_ARCH_X86_64 ||
+	if (!wppi_find(b->m, WPP_REC_REGS, tid, &rec) || rec.id != WPP_ARCH_X86_64 ||
 	    rec.tail_len != sizeof(struct user_regs_struct))
 		return damaged(b, tid, "register record");
-	if (wppi_recreate_find(&b->r, WPP_REC_XSAVE, tid, &rec) || rec.tail_len < XSAVE_LEGACY ||
+	if (!wppi_find(b->m, WPP_REC_XSAVE, tid, &rec) || rec.tail_len < XSAVE_LEGACY ||
 	    rec.tail_len > XSAVE_MAX)
 		return damaged(b, tid, "vector register record");
 	return 0;
 }
 
-/* The parent it meant is gone; with a new one it could be ended when the tool ends. */
-static void note_parent_death(struct build *b, const struct wpp_rec *rec)
+static struct wppr_cursor threads_of(const struct member *m)
 {
-	struct wpp_rec_thread thread;
+	struct wppr_cursor c;
 
-	WPPI_GET(rec, &thread);
-	if (thread.pdeath_signal)
-		wppi_note(&b->r.notes, WPP_NOTE_CHANGED, "parent-death",
-			  "thread %u wanted signal %llu when its parent dies: that is not set for "
-			  "the new parent",
-			  rec->task, (unsigned long long)thread.pdeath_signal);
+	wppr_cursor_threads(&c, m->tree->in_pcb.stream, m->tree->in_pcb.len, (uint32_t)m->pid);
+	return c;
 }
 
-static size_t count(const struct build *b)
+static size_t count_threads(const struct member *m)
 {
+	struct wppr_cursor c = threads_of(m);
 	struct wpp_rec rec;
-	size_t pos = 0, nr = 0;
+	size_t nr = 0;
 
-	while (wppi_recreate_next(&b->r, WPP_REC_THREAD, &pos, &rec) == 0)
+	while (wppr_cursor_next(&c, WPP_REC_THREAD, &rec) == 0)
 		nr++;
 	return nr;
 }
 
 int wppi_threads_prepare(struct build *b)
 {
-	size_t pos = 0, nr = count(b);
+	struct wppr_cursor c = threads_of(b->m);
+	size_t nr = count_threads(b->m);
 	struct wpp_rec rec;
 	int err = 0;
 
 	b->threads = calloc(nr + 1, sizeof(*b->threads));
 	if (!b->threads)
 		return WPP_ENOMEM;
-	while (!err && wppi_recreate_next(&b->r, WPP_REC_THREAD, &pos, &rec) == 0) {
+	while (!err && wppr_cursor_next(&c, WPP_REC_THREAD, &rec) == 0) {
 		err = check_thread(b, rec.task);
-		note_parent_death(b, &rec);
 		b->threads[b->nr_threads++].tid = rec.task;
 	}
-	if (!err && (!nr || b->threads[0].tid != (uint32_t)b->r.pid))
-		err = damaged(b, (uint32_t)b->r.pid, "place in the list of threads");
+	if (!err && (!nr || b->threads[0].tid != (uint32_t)b->m->pid))
+		err = damaged(b, (uint32_t)b->m->pid, "place in the list of threads");
 	return err;
 }
 
@@ -102,14 +400,14 @@ int wppi_threads_check_free(struct build *b)
 {
 	char path[32], text[256];
 
-	if (b->how.flags & WPP_RECREATE_NEW_PID_NS)
+	if (b->m->tree->how.flags & WPP_RECREATE_NEW_PID_NS)
 		return 0;
 	for (size_t i = 1; i < b->nr_threads; i++) {
 		snprintf(path, sizeof(path), "/proc/%u", b->threads[i].tid);
 		if (access(path, F_OK))
 			continue;
 		wppi_pid_taken((pid_t)b->threads[i].tid, text, sizeof(text));
-		wppi_note(&b->r.notes, WPP_NOTE_ERROR, "pid", "%s", text);
+		wppi_note(&b->m->tree->notes, WPP_NOTE_ERROR, "pid", "%s", text);
 		return WPP_EEXIST;
 	}
 	return 0;
@@ -150,10 +448,10 @@ static int clone_failed(struct build *b, uint32_t tid, int err)
 	if (err == -EEXIST)
 		wppi_pid_taken((pid_t)tid, text, sizeof(text));
 	if (err == -EEXIST)
-		wppi_note(&b->r.notes, WPP_NOTE_ERROR, "pid", "%s", text);
+		wppi_note(&b->m->tree->notes, WPP_NOTE_ERROR, "pid", "%s", text);
 	else
-		wppi_note(&b->r.notes, WPP_NOTE_ERROR, "clone", "thread %u can't be made: %s", tid,
-			  strerror(-err));
+		wppi_note(&b->m->tree->notes, WPP_NOTE_ERROR, "clone",
+			  "thread %u can't be made: %s", tid, strerror(-err));
 	return err;
 }
 
@@ -226,29 +524,22 @@ static void restore_kernel_state(struct script *s, const struct wpp_rec_thread *
 				 t->rseq_sig, 0, 0);
 }
 
-static int run_thread(struct build *b, const struct new_thread *t)
+static int threads_last(struct member *m, uint32_t tid, struct script *s)
 {
-	struct wpp_rec_thread rec_thread;
+	struct wpp_rec_thread thread;
 	struct wpp_rec rec;
-	int err = wppi_recreate_find(&b->r, WPP_REC_THREAD, t->tid, &rec);
 
-	if (err)
-		return err;
-	WPPI_GET(&rec, &rec_thread);
-	restore_kernel_state(&b->s, &rec_thread, &rec);
-	for (const struct recreate_class *const *c = wppi_recreate_classes; !err && *c; c++) {
-		if ((*c)->last)
-			err = (*c)->last(&b->r, t->tid, &b->s);
-	}
-	if (!err)
-		err = wppi_build_run_on(b, t->outer, "restoring a thread");
-	for (const struct recreate_class *const *c = wppi_recreate_classes; !err && *c; c++) {
-		if ((*c)->done)
-			(*c)->done(&b->r, t->tid, &b->s);
-	}
-	wppi_script_free(&b->s);
-	return err;
+	if (!wppi_find(m, WPP_REC_THREAD, tid, &rec))
+		return WPP_ECORRUPT;
+	WPPI_GET(&rec, &thread);
+	restore_kernel_state(s, &thread, &rec);
+	return 0;
 }
+
+const struct recreate_class wppi_recreate_threads = {
+	.name = "threads",
+	.last = threads_last,
+};
 
 /* ---- Registers ---- */
 
@@ -272,14 +563,14 @@ static int set_xsave(struct build *b, pid_t tid, const struct wpp_rec *rec)
 	if (ptrace(PTRACE_GETREGSET, tid, (void *)NT_X86_XSTATE, &iov))
 		return -errno;
 	if (iov.iov_len < rec->tail_len) {
-		wppi_note(&b->r.notes, WPP_NOTE_REFUSED, "machine",
+		wppi_note(&b->m->tree->notes, WPP_NOTE_REFUSED, "machine",
 			  "this processor's vector state is smaller than the image's");
 		return WPP_EREFUSED;
 	}
 	memset(area, 0, iov.iov_len);
 	memcpy(area, rec->tail, rec->tail_len);
 	memcpy(&used, area + XSAVE_HEADER, sizeof(used));
-	used &= b->r.machine.xcr0;
+	used &= b->m->tree->machine.xcr0;
 	memcpy(area + XSAVE_HEADER, &used, sizeof(used));
 	return ptrace(PTRACE_SETREGSET, tid, (void *)NT_X86_XSTATE, &iov) ? -errno : 0;
 }
@@ -287,33 +578,22 @@ static int set_xsave(struct build *b, pid_t tid, const struct wpp_rec *rec)
 static int restore_registers(struct build *b, const struct new_thread *t)
 {
 	struct wpp_rec_thread thread;
-	struct wpp_rec rec;
-	int err = wppi_recreate_find(&b->r, WPP_REC_REGS, t->tid, &rec);
+	struct wpp_rec regs, xsave, rec;
+	int err;
 
+	if (!wppi_find(b->m, WPP_REC_REGS, t->tid, &regs) ||
+	    !wppi_find(b->m, WPP_REC_XSAVE, t->tid, &xsave) ||
+	    !wppi_find(b->m, WPP_REC_THREAD, t->tid, &rec))
+		return WPP_ECORRUPT;
+	err = set_registers(t->outer, &regs);
 	if (!err)
-		err = set_registers(t->outer, &rec);
-	if (!err)
-		err = wppi_recreate_find(&b->r, WPP_REC_XSAVE, t->tid, &rec);
-	if (!err)
-		err = set_xsave(b, t->outer, &rec);
-	if (!err)
-		err = wppi_recreate_find(&b->r, WPP_REC_THREAD, t->tid, &rec);
+		err = set_xsave(b, t->outer, &xsave);
 	if (err)
 		return err;
 	WPPI_GET(&rec, &thread);
 	if (ptrace(PTRACE_SETSIGMASK, t->outer, (void *)sizeof(thread.sigmask), &thread.sigmask))
 		return -errno;
 	return 0;
-}
-
-/* The leader's last: its calls may take away rights that the others need. */
-int wppi_threads_restore(struct build *b)
-{
-	int err = 0;
-
-	for (size_t i = b->nr_threads; !err && i-- > 0;)
-		err = run_thread(b, &b->threads[i]);
-	return err;
 }
 
 /* The hole goes with a call that needs no code of ours. */
@@ -325,7 +605,7 @@ static int unmap_area(struct build *b)
 	int err;
 
 	if (!insn) {
-		wppi_note(&b->r.notes, WPP_NOTE_INFO, "recreate",
+		wppi_note(&b->m->tree->notes, WPP_NOTE_INFO, "recreate",
 			  "a page of the tool is left in the process at 0x%llx",
 			  (unsigned long long)b->area.base);
 		return 0;
@@ -337,7 +617,7 @@ static int unmap_area(struct build *b)
 /* As the caller wants, or as it was. */
 static bool is_to_stop(const struct build *b)
 {
-	return (b->how.flags & WPP_RECREATE_STOPPED) || b->r.process.stopped;
+	return (b->m->tree->how.flags & WPP_RECREATE_STOPPED) || b->m->rec.stopped;
 }
 
 int wppi_threads_release(struct build *b)
@@ -347,7 +627,7 @@ int wppi_threads_release(struct build *b)
 	for (size_t i = 0; !err && i < b->nr_threads; i++) {
 		err = restore_registers(b, &b->threads[i]);
 		if (err && err != WPP_EREFUSED)
-			wppi_note(&b->r.notes, WPP_NOTE_ERROR, "registers",
+			wppi_note(&b->m->tree->notes, WPP_NOTE_ERROR, "registers",
 				  "the registers of thread %u are refused by the kernel: %s",
 				  b->threads[i].tid, strerror(-err));
 	}

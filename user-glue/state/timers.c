@@ -15,8 +15,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "capture/capture.h"
-#include "recreate/recreate.h"
+#include "base/child.h"
+#include "state/state.h"
+#include "stop/stop.h"
 
 #ifndef PR_TIMER_CREATE_RESTORE_IDS
 #define PR_TIMER_CREATE_RESTORE_IDS	77
@@ -92,17 +93,17 @@ static int list_timers(pid_t pid, struct buf *list)
 	return list->failed ? WPP_ENOMEM : 0;
 }
 
-static int timers_ask(struct capture *c, struct thread *t, struct script *s)
+static int timers_ask(struct member *m, struct thread *t, struct script *s)
 {
 	struct buf list = { 0 };
 	int err;
 
-	if (t->tid != c->pid)
+	if (t->tid != m->pid)
 		return 0;
 	for (uint64_t which = 0; which < NR_ITIMERS; which++)
 		wppi_script_call(s, 0, SYS_getitimer, which,
 				 wppi_script_data(s, NULL, sizeof(struct itimerval)), 0, 0, 0, 0);
-	err = list_timers(c->pid, &list);
+	err = list_timers(m->pid, &list);
 	for (size_t at = 0; !err && at < list.len; at += sizeof(struct timer)) {
 		uint64_t id = (uint64_t)((const struct timer *)(list.data + at))->id;
 
@@ -124,7 +125,7 @@ static uint64_t timespec_ns(const struct timespec *ts)
 	return (uint64_t)ts->tv_sec * NS_PER_SEC + (uint64_t)ts->tv_nsec;
 }
 
-static void collect_itimers(struct capture *c, const struct thread *t)
+static void collect_itimers(struct member *m, const struct thread *t)
 {
 	for (uint64_t which = 0; which < NR_ITIMERS; which++) {
 		const struct script_call *call = wppi_answer(t, SYS_getitimer, which);
@@ -137,12 +138,12 @@ static void collect_itimers(struct capture *c, const struct thread *t)
 		rec = (struct wpp_rec_itimer){ timeval_us(&it.it_value),
 					       timeval_us(&it.it_interval) };
 		if (rec.value_us || rec.interval_us)
-			WPPI_REC(&c->pcb, ITIMER, c->pid, which, &rec, NULL, 0);
+			WPPI_REC(&m->tree->pcb, ITIMER, m->pid, which, &rec, NULL, 0);
 	}
 }
 
 /* @call: what was asked of this timer, two calls. */
-static void collect_timer(struct capture *c, const struct thread *t, const struct timer *timer,
+static void collect_timer(struct member *m, const struct thread *t, const struct timer *timer,
 			  const struct script_call *call)
 {
 	struct wpp_rec_timer rec = {
@@ -158,23 +159,23 @@ static void collect_timer(struct capture *c, const struct thread *t, const struc
 	memcpy(&it, wppi_script_result(&t->asked, call[0].arg[1]), sizeof(it));
 	rec.value_ns = timespec_ns(&it.it_value);
 	rec.interval_ns = timespec_ns(&it.it_interval);
-	if (timer->clock == CLOCK_THREAD_CPUTIME_ID && c->nr_threads > 1)
-		wppi_note(&c->notes, WPP_NOTE_INFO, "thread-cpu-timer",
+	if (timer->clock == CLOCK_THREAD_CPUTIME_ID && m->nr_threads > 1)
+		wppi_note(&m->tree->notes, WPP_NOTE_INFO, "thread-cpu-timer",
 			  "timer %d counts the CPU time of a thread that the kernel does not name; "
 			  "recreated it counts that of the first thread",
 			  timer->id);
-	WPPI_REC(&c->pcb, TIMER, c->pid, timer->id, &rec, NULL, 0);
+	WPPI_REC(&m->tree->pcb, TIMER, m->pid, timer->id, &rec, NULL, 0);
 }
 
 /* Timers were asked in the order of this list; only the first answer has to be looked for. */
-static int timers_collect(struct capture *c)
+static int timers_collect(struct member *m)
 {
-	const struct thread *t = &c->threads[0];
+	const struct thread *t = &m->threads[0];
 	const struct script_call *call = NULL;
 	struct buf list = { 0 };
-	int err = list_timers(c->pid, &list);
+	int err = list_timers(m->pid, &list);
 
-	collect_itimers(c, t);
+	collect_itimers(m, t);
 	for (size_t at = 0; !err && at < list.len; at += sizeof(struct timer), call += 2) {
 		const struct timer *timer = (const struct timer *)(list.data + at);
 
@@ -183,7 +184,7 @@ static int timers_collect(struct capture *c)
 		if (!call || call->nr != SYS_timer_gettime || call->arg[0] != (uint64_t)timer->id)
 			err = WPP_EIO;
 		else
-			collect_timer(c, t, timer, call);
+			collect_timer(m, t, timer, call);
 	}
 	wppi_buf_free(&list);
 	return err;
@@ -197,15 +198,13 @@ const struct capture_class wppi_capture_timers = {
 
 /* ---- Recreate ---- */
 
-static int next_itimer(const struct recreate *r, size_t *pos, uint64_t *which, struct itimerval *it)
+static int next_itimer(struct rec_cursor *c, uint64_t *which, struct itimerval *it)
 {
 	struct wpp_rec_itimer saved;
 	struct wpp_rec rec;
-	int err;
 
-	err = wppi_recreate_next(r, WPP_REC_ITIMER, pos, &rec);
-	if (err)
-		return err;
+	if (!wppi_rec_next(c, &rec))
+		return WPP_ENOENT;
 	wpp_rec_get(&rec, (uint64_t *)&saved, WPP_REC_NR(saved));
 	if (rec.id >= NR_ITIMERS || saved.value_us > LONGEST_US || saved.interval_us > LONGEST_US)
 		return WPP_ECORRUPT;
@@ -226,13 +225,12 @@ static bool timer_is_sound(const struct wpp_rec_timer *t)
 	       t->interval_ns <= LONGEST_NS && (!notifies || t->signo - 1 < 64);
 }
 
-static int next_saved_timer(const struct recreate *r, size_t *pos, int *id, struct wpp_rec_timer *t)
+static int next_saved_timer(struct rec_cursor *c, int *id, struct wpp_rec_timer *t)
 {
 	struct wpp_rec rec;
-	int err = wppi_recreate_next(r, WPP_REC_TIMER, pos, &rec);
 
-	if (err)
-		return err;
+	if (!wppi_rec_next(c, &rec))
+		return WPP_ENOENT;
 	wpp_rec_get(&rec, (uint64_t *)t, WPP_REC_NR(*t));
 	if (rec.id > INT_MAX || !timer_is_sound(t))
 		return WPP_ECORRUPT;
@@ -260,18 +258,18 @@ static void count_gap(struct gaps *g, int id, const struct wpp_rec_timer *t)
 	g->next = id + 1;
 }
 
-static int check_timers(struct recreate *r)
+static int check_timers(struct member *m)
 {
 	struct gaps gaps = { 0 };
 	struct wpp_rec_timer t;
 	struct wpp_rec thread;
 	int64_t last = -1;
-	size_t pos = 0;
+	struct rec_cursor c = wppi_own(m, WPP_REC_TIMER);
 	int id, err;
 
-	while ((err = next_saved_timer(r, &pos, &id, &t)) == 0) {
+	while ((err = next_saved_timer(&c, &id, &t)) == 0) {
 		if (id <= last || (t.notify == SIGEV_THREAD_ID &&
-				   wppi_recreate_find(r, WPP_REC_THREAD, (uint32_t)t.tid, &thread)))
+				   !wppi_find(m, WPP_REC_THREAD, (uint32_t)t.tid, &thread)))
 			return WPP_ECORRUPT;
 		count_gap(&gaps, id, &t);
 		last = id;
@@ -280,7 +278,7 @@ static int check_timers(struct recreate *r)
 		return err;
 	if (can_choose_ids() || gaps.nr <= GAPS_MAX)
 		return 0;
-	wppi_note(&r->notes, WPP_NOTE_ERROR, "timer-ids",
+	wppi_note(&m->tree->notes, WPP_NOTE_ERROR, "timer-ids",
 		  "POSIX timers have ids up to %" PRId64
 		  " with large gaps, which this kernel can't "
 		  "give (Linux 6.15 and newer can)",
@@ -288,16 +286,16 @@ static int check_timers(struct recreate *r)
 	return WPP_EREFUSED;
 }
 
-static int timers_prepare(struct recreate *r)
+static int timers_prepare(struct member *m)
 {
 	struct itimerval it;
 	uint64_t which;
-	size_t pos = 0;
+	struct rec_cursor c = wppi_own(m, WPP_REC_ITIMER);
 	int err;
 
-	while ((err = next_itimer(r, &pos, &which, &it)) == 0)
+	while ((err = next_itimer(&c, &which, &it)) == 0)
 		;
-	return err == WPP_ENOENT ? check_timers(r) : err;
+	return err == WPP_ENOENT ? check_timers(m) : err;
 }
 
 static struct ksigevent event_of(const struct wpp_rec_timer *t)
@@ -311,7 +309,7 @@ static struct ksigevent event_of(const struct wpp_rec_timer *t)
 }
 
 /* Makes the kernel's count go on to @id: the next timer gets it. */
-static int skip_to(struct recreate *r, int *next, int id)
+static int skip_to(struct member *m, int *next, int id)
 {
 	struct ksigevent event = { .notify = SIGEV_NONE };
 	int got;
@@ -319,9 +317,9 @@ static int skip_to(struct recreate *r, int *next, int id)
 	for (; *next < id; (*next)++) {
 		if (syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, &got) ||
 		    syscall(SYS_timer_delete, got))
-			return wppi_child_fail(r, -errno, "can't make timers");
+			return wppi_child_fail(m, -errno, "can't make timers");
 		if (got != *next)
-			return wppi_child_fail(r, WPP_EREFUSED, "can't make timer %d", id);
+			return wppi_child_fail(m, WPP_EREFUSED, "can't make timer %d", id);
 	}
 	return 0;
 }
@@ -330,23 +328,24 @@ static int skip_to(struct recreate *r, int *next, int id)
  * A kernel that can't be told an id counts them up. Here any gap is skipped in a loop, so all
  * timers are made up to the first one that needs a thread; timers_last() makes the others.
  */
-static int timers_child(struct recreate *r)
+static int timers_child(struct member *m)
 {
 	struct wpp_rec_timer t;
 	int id, got, next = 0, err;
 
 	if (can_choose_ids())
 		return 0;
-	for (size_t pos = 0; next_saved_timer(r, &pos, &id, &t) == 0; next = id + 1) {
+	for (struct rec_cursor c = wppi_own(m, WPP_REC_TIMER); next_saved_timer(&c, &id, &t) == 0;
+	     next = id + 1) {
 		struct ksigevent event = event_of(&t);
 
-		err = skip_to(r, &next, id);
+		err = skip_to(m, &next, id);
 		if (err || t.notify == SIGEV_THREAD_ID)
 			return err;
 		if (syscall(SYS_timer_create, (clockid_t)t.clock, &event, &got))
-			return wppi_child_fail(r, -errno, "can't make timer %d", id);
+			return wppi_child_fail(m, -errno, "can't make timer %d", id);
 		if (got != id)
-			return wppi_child_fail(r, WPP_EREFUSED, "timer %d became %d", id, got);
+			return wppi_child_fail(m, WPP_EREFUSED, "timer %d became %d", id, got);
 	}
 	return 0;
 }
@@ -387,13 +386,14 @@ static void add_choose_ids(struct script *s, uint64_t on)
 }
 
 /* Creates what timers_child() did not, and arms all. */
-static void add_timers(const struct recreate *r, struct script *s, bool choose)
+static void add_timers(const struct member *m, struct script *s, bool choose)
 {
 	bool here = choose;
 	struct wpp_rec_timer t;
 	int id, next = -1;
 
-	for (size_t pos = 0; next_saved_timer(r, &pos, &id, &t) == 0; next = id + 1) {
+	for (struct rec_cursor c = wppi_own(m, WPP_REC_TIMER); next_saved_timer(&c, &id, &t) == 0;
+	     next = id + 1) {
 		struct ksigevent event = event_of(&t);
 
 		if (here && !choose)
@@ -406,20 +406,20 @@ static void add_timers(const struct recreate *r, struct script *s, bool choose)
 }
 
 /* By the first thread, which comes last: all threads that a timer may notify exist. */
-static int timers_last(struct recreate *r, uint32_t tid, struct script *s)
+static int timers_last(struct member *m, uint32_t tid, struct script *s)
 {
 	bool choose = can_choose_ids();
 	struct itimerval it;
 	uint64_t which;
 
-	if (tid != (uint32_t)r->pid)
+	if (tid != (uint32_t)m->pid)
 		return 0;
 	if (choose)
 		add_choose_ids(s, PR_TIMER_CREATE_RESTORE_IDS_ON);
-	add_timers(r, s, choose);
+	add_timers(m, s, choose);
 	if (choose)
 		add_choose_ids(s, PR_TIMER_CREATE_RESTORE_IDS_OFF);
-	for (size_t pos = 0; next_itimer(r, &pos, &which, &it) == 0;)
+	for (struct rec_cursor c = wppi_own(m, WPP_REC_ITIMER); next_itimer(&c, &which, &it) == 0;)
 		wppi_script_call(s, 0, SYS_setitimer, which, wppi_script_data(s, &it, sizeof(it)),
 				 0, 0, 0, 0);
 	return 0;

@@ -2,7 +2,7 @@
 /* What a stopped thread tells: its answers, its status. */
 #include <errno.h>
 
-#include "capture/capture.h"
+#include "stop/stop.h"
 
 const struct script_call *wppi_answer(const struct thread *t, long nr, uint64_t arg0)
 {
@@ -22,14 +22,14 @@ int64_t wppi_answer_ret(const struct thread *t, long nr, uint64_t arg0)
 	return call ? call->ret : -ENOSYS;
 }
 
-const char *wppi_thread_status(const struct capture *c, struct thread *t)
+const char *wppi_thread_status(const struct member *m, struct thread *t)
 {
 	char name[64];
 
 	if (t->status)
 		return t->status;
 	snprintf(name, sizeof(name), "task/%d/status", (int)t->tid);
-	if (wppi_proc_read_all(c->pid, name, &t->status) < 0)
+	if (wppi_proc_read_all(m->pid, name, &t->status) < 0)
 		t->status = NULL;
 	return t->status;
 }

@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "capture/capture.h"
+#include "stop/stop.h"
 
 #ifndef PTRACE_SETSIGMASK
 #define PTRACE_SETSIGMASK 0x420b
@@ -45,14 +45,14 @@ struct ask_saved {
  * Then the kernel drops one that somebody else sends, so none is lost that comes meanwhile. Without
  * one (some runtimes catch them all) 0, and the tracer stops threads at each call.
  */
-static int mark_signal(const struct capture *c)
+static int mark_signal(const struct member *m)
 {
 	static const int harmless[] = { SIGWINCH, SIGURG, SIGCHLD };
 	char status[16384];
-	uint64_t busy = c->threads[0].sigmask;
+	uint64_t busy = m->threads[0].sigmask;
 	const char *p;
 
-	if (wppi_proc_read(c->pid, "status", status, sizeof(status)) < 0)
+	if (wppi_proc_read(m->pid, "status", status, sizeof(status)) < 0)
 		return 0;
 	p = wppi_proc_field(status, "SigCgt");
 	busy |= p ? strtoull(p, NULL, 16) : UINT64_MAX;
@@ -83,11 +83,11 @@ static bool has_pending(pid_t tid, int sig)
 	return n < 0 || n == args.nr;
 }
 
-static int mark_for(const struct capture *c, const struct thread *t)
+static int mark_for(const struct member *m, const struct thread *t)
 {
-	bool blocked = c->mark && (t->sigmask & 1ull << (c->mark - 1));
+	bool blocked = m->mark && (t->sigmask & 1ull << (m->mark - 1));
 
-	return blocked && has_pending(t->tid, c->mark) ? 0 : c->mark;
+	return blocked && has_pending(t->tid, m->mark) ? 0 : m->mark;
 }
 
 /* ---- Where the blob goes ---- */
@@ -115,25 +115,25 @@ static uint64_t vdso_used(pid_t pid, uint64_t base, uint64_t len)
 	return used;
 }
 
-static const struct vma *find_vdso(const struct capture *c)
+static const struct vma *find_vdso(const struct member *m)
 {
-	for (size_t i = 0; i < c->vmas.nr; i++) {
-		if (!strcmp(c->vmas.v[i].path, "[vdso]"))
-			return &c->vmas.v[i];
+	for (size_t i = 0; i < m->vmas.nr; i++) {
+		if (!strcmp(m->vmas.v[i].path, "[vdso]"))
+			return &m->vmas.v[i];
 	}
 	return NULL;
 }
 
 /* A tracer may write where the process itself may not; some kernels let it by ptrace() only. */
-static int poke(const struct capture *c, uint64_t addr, const void *data, size_t len)
+static int poke(const struct member *m, uint64_t addr, const void *data, size_t len)
 {
 	uint64_t word;
 
-	if (pwrite(c->mem, data, len, (off_t)addr) == (ssize_t)len)
+	if (pwrite(m->mem, data, len, (off_t)addr) == (ssize_t)len)
 		return 0;
 	for (size_t i = 0; i < len; i += sizeof(word)) {
 		memcpy(&word, (const uint8_t *)data + i, sizeof(word));
-		if (ptrace(PTRACE_POKEDATA, c->pid, (void *)(uintptr_t)(addr + i),
+		if (ptrace(PTRACE_POKEDATA, m->pid, (void *)(uintptr_t)(addr + i),
 			   (void *)(uintptr_t)word))
 			return -errno;
 	}
@@ -141,35 +141,35 @@ static int poke(const struct capture *c, uint64_t addr, const void *data, size_t
 }
 
 /* Where the blob belongs, whether it is there or not; 0: no place for it. */
-static uint64_t blob_place(const struct capture *c)
+static uint64_t blob_place(const struct member *m)
 {
-	const struct vma *v = find_vdso(c);
-	uint64_t used = v ? vdso_used(c->pid, v->start, v->end - v->start) : 0;
+	const struct vma *v = find_vdso(m);
+	uint64_t used = v ? vdso_used(m->pid, v->start, v->end - v->start) : 0;
 
 	used = (used + 63) & ~63ull;
 	return used && BLOB_LEN <= v->end - v->start - used ? v->start + used : 0;
 }
 
-static int place_blob(struct capture *c)
+static int place_blob(struct member *m)
 {
-	if (c->blob)
+	if (m->blob)
 		return 0;
-	c->blob = blob_place(c);
-	if (!c->blob) {
+	m->blob = blob_place(m);
+	if (!m->blob) {
 		wppi_note(
-			&c->notes, WPP_NOTE_ERROR, "vdso",
+			&m->tree->notes, WPP_NOTE_ERROR, "vdso",
 			"the process has no vdso with room for %u bytes, so it can't be asked for "
 			"its signal actions and timers",
 			(unsigned int)BLOB_LEN);
 		return WPP_EREFUSED;
 	}
-	c->mark = mark_signal(c);
-	return poke(c, c->blob, wppi_ask_map, BLOB_LEN);
+	m->mark = mark_signal(m);
+	return poke(m, m->blob, wppi_ask_map, BLOB_LEN);
 }
 
 /* ---- The registers to find back to ---- */
 
-static void save_regs(struct ask_saved *s, const struct capture *c, const struct thread *t)
+static void save_regs(struct ask_saved *s, const struct member *m, const struct thread *t)
 {
 	const struct user_regs_struct *r = &t->live;
 	int64_t error = (int64_t)r->rax;
@@ -192,7 +192,7 @@ static void save_regs(struct ask_saved *s, const struct capture *c, const struct
 		.r13 = r->r13,
 		.r14 = r->r14,
 		.r15 = r->r15,
-		.pid = (uint64_t)c->pid,
+		.pid = (uint64_t)m->pid,
 	};
 	s->flags = (uint8_t)r->eflags;
 	s->overflow = (r->eflags & FLAG_OVERFLOW) != 0;
@@ -215,7 +215,7 @@ static int set_mask(pid_t tid, uint64_t mask)
  * To the next stop, of a mark or a system call. A SIGSTOP is taken, but does not hold the thread
  * before we are done.
  */
-static int step(struct capture *c, pid_t tid, int mark)
+static int step(struct member *m, pid_t tid, int mark)
 {
 	int request = mark ? PTRACE_CONT : PTRACE_SYSCALL;
 	int expected = mark ? mark : SYSCALL_STOP;
@@ -234,12 +234,12 @@ static int step(struct capture *c, pid_t tid, int mark)
 			return 0;
 		if (WSTOPSIG(status) != SIGSTOP)
 			return -EFAULT;
-		sig = c->stop_signal = SIGSTOP;
+		sig = m->stop_signal = SIGSTOP;
 	}
 }
 
 /* Lets the thread run up to @mark, the address of one in the blob. */
-static int step_to(struct capture *c, pid_t tid, struct user_regs_struct *regs, uint64_t mark)
+static int step_to(struct member *m, pid_t tid, struct user_regs_struct *regs, uint64_t mark)
 {
 	int err;
 
@@ -248,7 +248,7 @@ static int step_to(struct capture *c, pid_t tid, struct user_regs_struct *regs, 
 	if (ptrace(PTRACE_SETREGS, tid, NULL, regs))
 		return -errno;
 	do {
-		err = step(c, tid, (int)regs->r15);
+		err = step(m, tid, (int)regs->r15);
 		if (!err && ptrace(PTRACE_GETREGS, tid, NULL, regs))
 			err = -errno;
 	} while (!err && regs->rip != mark);
@@ -259,14 +259,13 @@ static int step_to(struct capture *c, pid_t tid, struct user_regs_struct *regs, 
  * Maps @len bytes into the process. The signal mask comes second: without us the blob would set
  * both.
  */
-static int step_map(struct capture *c, struct thread *t, uint64_t len,
-		    struct user_regs_struct *regs)
+static int step_map(struct member *m, struct thread *t, uint64_t len, struct user_regs_struct *regs)
 {
-	int mark = mark_for(c, t), err;
+	int mark = mark_for(m, t), err;
 	uint64_t mask = mark ? ~(1ull << (mark - 1)) : UINT64_MAX;
 
 	*regs = t->live;
-	regs->rip = c->blob + BLOB_AT(wppi_ask_map);
+	regs->rip = m->blob + BLOB_AT(wppi_ask_map);
 	regs->rax = SYS_mmap;
 	regs->rdi = 0;
 	regs->rsi = len;
@@ -282,14 +281,14 @@ static int step_map(struct capture *c, struct thread *t, uint64_t len,
 		return -errno;
 	err = set_mask(t->tid, mask);
 	if (!err)
-		err = step_to(c, t->tid, regs, c->blob + BLOB_AT(wppi_ask_mapped));
+		err = step_to(m, t->tid, regs, m->blob + BLOB_AT(wppi_ask_mapped));
 	if (err)
 		return err;
 	return (int64_t)regs->r12 < 0 && (int64_t)regs->r12 > -4096 ? (int)regs->r12 : 0;
 }
 
 /* Runs the calls, fetches the results and unmaps the area. */
-static int step_run(struct capture *c, struct thread *t, struct user_regs_struct *regs)
+static int step_run(struct member *m, struct thread *t, struct user_regs_struct *regs)
 {
 	size_t len = wppi_script_image_len(&t->asked);
 	uint64_t area = regs->r12;
@@ -298,16 +297,16 @@ static int step_run(struct capture *c, struct thread *t, struct user_regs_struct
 
 	if (err)
 		goto out;
-	regs->rip = c->blob + BLOB_AT(wppi_ask_run);
+	regs->rip = m->blob + BLOB_AT(wppi_ask_run);
 	regs->rbx = area;
 	regs->rbp = area + t->asked.nr_calls * sizeof(*t->asked.calls);
-	err = step_to(c, t->tid, regs, c->blob + BLOB_AT(wppi_ask_answered));
+	err = step_to(m, t->tid, regs, m->blob + BLOB_AT(wppi_ask_answered));
 	if (!err)
 		err = wppi_memory_move(t->tid, area, image, len, false);
 	if (!err)
 		wppi_script_keep(&t->asked, image);
 	if (!err)
-		err = step_to(c, t->tid, regs, c->blob + BLOB_AT(wppi_ask_unmapped));
+		err = step_to(m, t->tid, regs, m->blob + BLOB_AT(wppi_ask_unmapped));
 out:
 	free(image);
 	return err;
@@ -317,9 +316,9 @@ out:
  * Back to its own registers, in a stop from which the kernel restarts calls: that of a signal, or
  * the trap. The mask comes first: without us the blob would set both.
  */
-static int step_back(struct capture *c, struct thread *t)
+static int step_back(struct member *m, struct thread *t)
 {
-	int err = wppi_trap(c, t->tid);
+	int err = wppi_trap(m, t->tid);
 
 	if (!err)
 		err = set_mask(t->tid, t->sigmask);
@@ -328,15 +327,15 @@ static int step_back(struct capture *c, struct thread *t)
 	return err;
 }
 
-static int write_saved(struct capture *c, struct thread *t)
+static int write_saved(struct member *m, struct thread *t)
 {
 	struct ask_saved saved;
 
-	save_regs(&saved, c, t);
-	return poke(c, c->blob + BLOB_AT(wppi_ask_saved), &saved, sizeof(saved));
+	save_regs(&saved, m, t);
+	return poke(m, m->blob + BLOB_AT(wppi_ask_saved), &saved, sizeof(saved));
 }
 
-int wppi_ask(struct capture *c, struct thread *t)
+int wppi_ask(struct member *m, struct thread *t)
 {
 	uint64_t len = wppi_script_image_len(&t->asked);
 	struct user_regs_struct regs;
@@ -344,22 +343,22 @@ int wppi_ask(struct capture *c, struct thread *t)
 
 	if (t->asked.failed)
 		return WPP_ENOMEM;
-	err = place_blob(c);
+	err = place_blob(m);
 	if (!err)
-		err = write_saved(c, t);
+		err = write_saved(m, t);
 	if (err)
 		return err;
-	err = step_map(c, t, (len + 4095) & ~4095ull, &regs);
+	err = step_map(m, t, (len + 4095) & ~4095ull, &regs);
 	if (!err)
-		err = step_run(c, t, &regs);
-	back = step_back(c, t);
+		err = step_run(m, t, &regs);
+	back = step_back(m, t);
 	return err ? err : back;
 }
 
 /* ---- A thread that is still on its way back ---- */
 
 /* What lies behind the blob, if it is ours: another version's is left to find back by itself. */
-static int read_saved(struct capture *c, pid_t tid, uint64_t blob, struct ask_saved *saved)
+static int read_saved(struct member *m, pid_t tid, uint64_t blob, struct ask_saved *saved)
 {
 	uint8_t there[1024];
 	int err = BLOB_LEN <= sizeof(there) ? 0 : WPP_EINVAL;
@@ -369,7 +368,7 @@ static int read_saved(struct capture *c, pid_t tid, uint64_t blob, struct ask_sa
 	if (err)
 		return err;
 	if (memcmp(there, wppi_ask_map, BLOB_AT(wppi_ask_saved))) {
-		wppi_note(&c->notes, WPP_NOTE_ERROR, "thread-asked",
+		wppi_note(&m->tree->notes, WPP_NOTE_ERROR, "thread-asked",
 			  "thread %d still answers another version of this tool; try again later",
 			  (int)tid);
 		return WPP_EBUSY;
@@ -402,7 +401,7 @@ static void load_regs(struct user_regs_struct *r, const struct ask_saved *s)
 }
 
 /* Up to where nothing of ours is left but the registers and the mask. */
-static int step_out(struct capture *c, struct thread *t, uint64_t blob)
+static int step_out(struct member *m, struct thread *t, uint64_t blob)
 {
 	uint64_t unmapped = blob + BLOB_AT(wppi_ask_unmapped);
 	struct user_regs_struct regs = t->live;
@@ -413,28 +412,28 @@ static int step_out(struct capture *c, struct thread *t, uint64_t blob)
 	regs.r15 = 0; /* who knows whether that signal is still ignored */
 	err = set_mask(t->tid, UINT64_MAX);
 	if (!err)
-		err = step_to(c, t->tid, &regs, unmapped);
+		err = step_to(m, t->tid, &regs, unmapped);
 	return err;
 }
 
-int wppi_ask_finish(struct capture *c, struct thread *t)
+int wppi_ask_finish(struct member *m, struct thread *t)
 {
-	const struct vma *v = find_vdso(c);
+	const struct vma *v = find_vdso(m);
 	struct ask_saved saved;
 	uint64_t blob;
 	int err;
 
 	if (!v || t->live.rip < v->start || t->live.rip >= v->end)
 		return 0;
-	blob = blob_place(c);
+	blob = blob_place(m);
 	if (!blob || t->live.rip < blob)
 		return 0;
-	err = read_saved(c, t->tid, blob, &saved);
+	err = read_saved(m, t->tid, blob, &saved);
 	if (!err)
-		err = step_out(c, t, blob);
+		err = step_out(m, t, blob);
 	if (err)
 		return err;
 	t->sigmask = saved.mask;
 	load_regs(&t->live, &saved);
-	return step_back(c, t);
+	return step_back(m, t);
 }

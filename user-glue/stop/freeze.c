@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "capture/capture.h"
+#include "stop/stop.h"
 
 #define STOP_TIMEOUT_NS 2000000000ull
 #define SPIN_NS		50000
@@ -140,7 +140,7 @@ static bool is_stop_signal(int sig)
  * thread is handed to it, so that it is not lost; any trap takes our interrupt with it, so it is
  * sent anew.
  */
-static int wait_trapped(struct capture *c, pid_t tid)
+static int wait_trapped(struct member *m, pid_t tid)
 {
 	int status, err, sig;
 
@@ -151,7 +151,7 @@ static int wait_trapped(struct capture *c, pid_t tid)
 		sig = WSTOPSIG(status);
 		if (PTRACE_EVENT_OF(status) == PTRACE_EVENT_STOP) {
 			if (is_stop_signal(sig))
-				c->stop_signal = sig;
+				m->stop_signal = sig;
 			return 0;
 		}
 		if (PTRACE_EVENT_OF(status) || sig == (SIGTRAP | 0x80))
@@ -162,98 +162,98 @@ static int wait_trapped(struct capture *c, pid_t tid)
 	}
 }
 
-int wppi_interrupt(struct capture *c, pid_t tid)
+int wppi_interrupt(struct member *m, pid_t tid)
 {
 	if (ptrace(PTRACE_INTERRUPT, tid, NULL, NULL))
 		return -errno;
-	return wait_trapped(c, tid);
+	return wait_trapped(m, tid);
 }
 
-int wppi_trap(struct capture *c, pid_t tid)
+int wppi_trap(struct member *m, pid_t tid)
 {
 	if (ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) || ptrace(PTRACE_CONT, tid, NULL, NULL))
 		return -errno;
-	return wait_trapped(c, tid);
+	return wait_trapped(m, tid);
 }
 
 /* ---- Threads ---- */
 
-static bool thread_known(const struct capture *c, pid_t tid)
+static bool thread_known(const struct member *m, pid_t tid)
 {
-	for (size_t i = 0; i < c->nr_threads; i++) {
-		if (c->threads[i].tid == tid)
+	for (size_t i = 0; i < m->nr_threads; i++) {
+		if (m->threads[i].tid == tid)
 			return true;
 	}
 	return false;
 }
 
-static int thread_add(struct capture *c, pid_t tid)
+static int thread_add(struct member *m, pid_t tid)
 {
-	struct thread *threads = realloc(c->threads, (c->nr_threads + 1) * sizeof(*threads));
+	struct thread *threads = realloc(m->threads, (m->nr_threads + 1) * sizeof(*threads));
 
 	if (!threads)
 		return WPP_ENOMEM;
-	c->threads = threads;
-	memset(&threads[c->nr_threads], 0, sizeof(*threads));
-	threads[c->nr_threads++].tid = tid;
+	m->threads = threads;
+	memset(&threads[m->nr_threads], 0, sizeof(*threads));
+	threads[m->nr_threads++].tid = tid;
 	return 0;
 }
 
-static void thread_remove(struct capture *c, size_t i)
+static void thread_remove(struct member *m, size_t i)
 {
-	c->nr_threads--;
-	memmove(&c->threads[i], &c->threads[i + 1], (c->nr_threads - i) * sizeof(*c->threads));
+	m->nr_threads--;
+	memmove(&m->threads[i], &m->threads[i + 1], (m->nr_threads - i) * sizeof(*m->threads));
 }
 
 /* Seizes threads that are new and asks them to stop. *@fresh: index of the first of them. */
-static int seize_new(struct capture *c, DIR *tasks, size_t *fresh)
+static int seize_new(struct member *m, DIR *tasks, size_t *fresh)
 {
 	struct dirent *d;
 	int err = 0;
 
-	*fresh = c->nr_threads;
+	*fresh = m->nr_threads;
 	rewinddir(tasks);
 	while (!err && (d = readdir(tasks))) {
 		pid_t tid = atoi(d->d_name);
 
-		if (tid <= 0 || thread_known(c, tid))
+		if (tid <= 0 || thread_known(m, tid))
 			continue;
 		if (ptrace(PTRACE_SEIZE, tid, NULL, (void *)(intptr_t)PTRACE_O_TRACESYSGOOD)) {
 			err = errno == ESRCH ? 0 : -errno; /* gone meanwhile */
 			continue;
 		}
-		err = thread_add(c, tid);
+		err = thread_add(m, tid);
 		if (!err && ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) && errno != ESRCH)
 			err = -errno;
 	}
 	return err;
 }
 
-static void note_stuck(struct capture *c, pid_t tid)
+static void note_stuck(struct member *m, pid_t tid)
 {
 	char name[64], wchan[128] = "?";
 
 	snprintf(name, sizeof(name), "task/%d/wchan", (int)tid);
-	wppi_proc_read(c->pid, name, wchan, sizeof(wchan));
-	wppi_note(&c->notes, WPP_NOTE_ERROR, "thread-stuck",
+	wppi_proc_read(m->pid, name, wchan, sizeof(wchan));
+	wppi_note(&m->tree->notes, WPP_NOTE_ERROR, "thread-stuck",
 		  "thread %d does not stop: it waits in the kernel (%s), perhaps for a device or a "
 		  "network file system; try again later",
 		  (int)tid, wchan);
 }
 
-static int wait_fresh(struct capture *c, size_t fresh)
+static int wait_fresh(struct member *m, size_t fresh)
 {
 	size_t i = fresh;
 	int err;
 
-	while (i < c->nr_threads) {
-		err = wait_trapped(c, c->threads[i].tid);
+	while (i < m->nr_threads) {
+		err = wait_trapped(m, m->threads[i].tid);
 		if (err == -ETIMEDOUT) {
-			note_stuck(c, c->threads[i].tid);
+			note_stuck(m, m->threads[i].tid);
 			return WPP_EBUSY;
 		}
 		if (err == -ESRCH) {
-			thread_remove(c, i); /* it ended before it could stop */
+			thread_remove(m, i); /* it ended before it could stop */
 			continue;
 		}
 		if (err)
@@ -263,36 +263,45 @@ static int wait_fresh(struct capture *c, size_t fresh)
 	return 0;
 }
 
-static int freeze_all(struct capture *c, DIR *tasks)
+static int freeze_all(struct member *m, DIR *tasks)
 {
 	size_t fresh;
 	int err;
 
 	do {
-		err = seize_new(c, tasks, &fresh);
+		err = seize_new(m, tasks, &fresh);
 		if (!err)
-			err = wait_fresh(c, fresh);
-	} while (!err && fresh < c->nr_threads);
-	if (!err && (!c->nr_threads || c->threads[0].tid != c->pid))
+			err = wait_fresh(m, fresh);
+	} while (!err && fresh < m->nr_threads);
+	if (!err && (!m->nr_threads || m->threads[0].tid != m->pid))
 		err = WPP_ENOENT; /* the leader ended */
 	return err;
 }
 
-int wppi_freeze(struct capture *c)
+static int freeze_member(struct member *m)
 {
 	char path[64];
 	DIR *tasks;
 	int err;
 
-	snprintf(path, sizeof(path), "/proc/%d/task", (int)c->pid);
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)m->pid);
 	tasks = opendir(path);
 	if (!tasks)
 		return errno == ENOENT ? WPP_ENOENT : -errno;
-	c->frozen_since_ns = wppi_now_ns(CLOCK_MONOTONIC);
-	err = freeze_all(c, tasks);
+	err = freeze_all(m, tasks);
 	closedir(tasks);
+	return err;
+}
+
+int wppi_freeze(struct tree *t)
+{
+	struct member *m;
+	int err = 0;
+
+	t->frozen_since_ns = wppi_now_ns(CLOCK_MONOTONIC);
+	wppi_for_members(m, t) err = err ? err : freeze_member(m);
 	if (err)
-		wppi_thaw(c);
+		wppi_thaw(t);
 	return err;
 }
 
@@ -307,19 +316,24 @@ static void thaw_thread(pid_t tid)
 		ptrace(PTRACE_DETACH, tid, NULL, NULL);
 }
 
-static void count_frozen(struct capture *c)
+static void count_frozen(struct tree *t)
 {
-	c->frozen_ns = wppi_now_ns(CLOCK_MONOTONIC) - c->frozen_since_ns;
-	c->frozen_since_ns = 0;
+	t->frozen_ns = wppi_now_ns(CLOCK_MONOTONIC) - t->frozen_since_ns;
+	t->frozen_since_ns = 0;
 }
 
-void wppi_thaw(struct capture *c)
+void wppi_thaw(struct tree *t)
 {
-	if (!c->frozen_since_ns)
+	const struct member *m;
+
+	if (!t->frozen_since_ns)
 		return;
-	for (size_t i = 0; i < c->nr_threads; i++)
-		thaw_thread(c->threads[i].tid);
-	count_frozen(c);
+	wppi_for_members(m, t)
+	{
+		for (size_t i = 0; i < m->nr_threads; i++)
+			thaw_thread(m->threads[i].tid);
+	}
+	count_frozen(t);
 }
 
 static bool is_our_child(pid_t pid)
@@ -333,13 +347,27 @@ static bool is_our_child(pid_t pid)
 	return ppid && atoi(ppid) == getpid();
 }
 
-void wppi_kill(struct capture *c)
+static void reap_member(const struct member *m, bool ours)
 {
-	bool ours = is_our_child(c->pid);
+	for (size_t i = 1; i < m->nr_threads; i++)
+		reap(m->threads[i].tid, 0);
+	reap(m->pid, ours ? WNOWAIT : 0);
+}
 
-	syscall(SYS_pidfd_send_signal, c->pidfd, SIGKILL, NULL, 0);
-	for (size_t i = 1; i < c->nr_threads; i++)
-		reap(c->threads[i].tid, 0);
-	reap(c->pid, ours ? WNOWAIT : 0);
-	count_frozen(c);
+/* A parent may reap its child: whose each is has to be known before the first dies. */
+void wppi_kill(struct tree *t)
+{
+	bool *ours = calloc(t->nr_members, sizeof(*ours));
+	size_t i;
+
+	for (i = 0; i < t->nr_members; i++) {
+		if (ours)
+			ours[i] = is_our_child(t->members[i].pid);
+	}
+	for (i = 0; i < t->nr_members; i++)
+		syscall(SYS_pidfd_send_signal, t->members[i].pidfd, SIGKILL, NULL, 0);
+	for (i = 0; i < t->nr_members; i++)
+		reap_member(&t->members[i], !ours || ours[i]);
+	free(ours);
+	count_frozen(t);
 }

@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "capture/capture.h"
+#include "stop/stop.h"
 
 #define RESTART_TIMEOUT_NS 2000000000ull
 #define NAP_FIRST_NS	   50000 /* time to fall asleep in, should it get a CPU */
@@ -54,20 +54,20 @@ static int enter_call(pid_t tid)
 	return err;
 }
 
-static char state_of(const struct capture *c, pid_t tid)
+static char state_of(const struct member *m, pid_t tid)
 {
 	char name[64], text[2048];
 	const char *p;
 
 	snprintf(name, sizeof(name), "task/%d/stat", (int)tid);
-	if (wppi_proc_read(c->pid, name, text, sizeof(text)) < 0)
+	if (wppi_proc_read(m->pid, name, text, sizeof(text)) < 0)
 		return 'X';
 	p = strrchr(text, ')');
 	return p && p[1] ? p[2] : 'X';
 }
 
 /* Where the thread sleeps in the kernel; "" when it does not or that is not known. */
-static void await_sleep(const struct capture *c, pid_t tid, char *wchan, size_t cap)
+static void await_sleep(const struct member *m, pid_t tid, char *wchan, size_t cap)
 {
 	uint64_t deadline = wppi_now_ns(CLOCK_MONOTONIC) + RESTART_TIMEOUT_NS;
 	struct timespec nap = { 0, NAP_FIRST_NS };
@@ -79,9 +79,9 @@ static void await_sleep(const struct capture *c, pid_t tid, char *wchan, size_t 
 		nanosleep(&nap, NULL);
 		if (nap.tv_nsec < NAP_LAST_NS)
 			nap.tv_nsec *= 2;
-		if (wppi_proc_read(c->pid, name, wchan, cap) < 0)
+		if (wppi_proc_read(m->pid, name, wchan, cap) < 0)
 			break;
-		state = state_of(c, tid);
+		state = state_of(m, tid);
 		looks += state == 'S';
 		if (state == 'S' && strcmp(wchan, "0") != 0)
 			return;
@@ -100,7 +100,7 @@ static bool is_time(pid_t tid, uint64_t addr)
 
 /* Four calls are restarted this way; the kernel does not name the place of those that only sleep.
  */
-static int64_t call_of(struct capture *c, const struct thread *t, const char *wchan)
+static int64_t call_of(struct member *m, const struct thread *t, const char *wchan)
 {
 	if (strstr(wchan, "poll"))
 		return SYS_poll;
@@ -110,7 +110,7 @@ static int64_t call_of(struct capture *c, const struct thread *t, const char *wc
 		return SYS_nanosleep;
 	if (wchan[0] && is_time(t->tid, t->live.rdx))
 		return SYS_clock_nanosleep;
-	wppi_note(&c->notes, WPP_NOTE_INFO, "sleep",
+	wppi_note(&m->tree->notes, WPP_NOTE_INFO, "sleep",
 		  "the kernel does not tell what thread %d waits for; after a recreation that call "
 		  "ends with EINTR",
 		  (int)t->tid);
@@ -119,40 +119,40 @@ static int64_t call_of(struct capture *c, const struct thread *t, const char *wc
 
 /* ---- Before the process is stopped ---- */
 
-static void look_at_thread(struct capture *c, pid_t tid)
+static void look_at_thread(struct member *m, pid_t tid)
 {
 	struct sleeper s = { .tid = tid }, *grown;
 	char name[64], text[256];
 	int64_t nr;
 
 	snprintf(name, sizeof(name), "task/%d/syscall", (int)tid);
-	if (wppi_proc_read(c->pid, name, text, sizeof(text)) < 0 ||
+	if (wppi_proc_read(m->pid, name, text, sizeof(text)) < 0 ||
 	    sscanf(text, "%" SCNd64 " %*x %*x %*x %*x %*x %*x %" SCNx64 " %" SCNx64, &nr, &s.sp,
 		   &s.pc) != 3 ||
 	    nr != SYS_restart_syscall)
 		return;
 	snprintf(name, sizeof(name), "task/%d/wchan", (int)tid);
-	if (wppi_proc_read(c->pid, name, s.wchan, sizeof(s.wchan)) < 0 || state_of(c, tid) != 'S' ||
+	if (wppi_proc_read(m->pid, name, s.wchan, sizeof(s.wchan)) < 0 || state_of(m, tid) != 'S' ||
 	    !strcmp(s.wchan, "0"))
 		return;
-	grown = realloc(c->sleepers, (c->nr_sleepers + 1) * sizeof(*grown));
+	grown = realloc(m->sleepers, (m->nr_sleepers + 1) * sizeof(*grown));
 	if (!grown)
 		return;
-	c->sleepers = grown;
-	c->sleepers[c->nr_sleepers++] = s;
+	m->sleepers = grown;
+	m->sleepers[m->nr_sleepers++] = s;
 }
 
-void wppi_sleep_look(struct capture *c)
+void wppi_sleep_look(struct member *m)
 {
 	char path[64];
 	struct dirent *d;
 	DIR *tasks;
 
-	snprintf(path, sizeof(path), "/proc/%d/task", (int)c->pid);
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)m->pid);
 	tasks = opendir(path);
 	while (tasks && (d = readdir(tasks))) {
 		if (d->d_name[0] != '.')
-			look_at_thread(c, atoi(d->d_name));
+			look_at_thread(m, atoi(d->d_name));
 	}
 	if (tasks)
 		closedir(tasks);
@@ -161,10 +161,10 @@ void wppi_sleep_look(struct capture *c)
 /* ---- The stopped thread ---- */
 
 /* Where it slept when it was looked at, if it is still in that call. */
-static const char *known_sleep(const struct capture *c, const struct thread *t)
+static const char *known_sleep(const struct member *m, const struct thread *t)
 {
-	for (size_t i = 0; i < c->nr_sleepers; i++) {
-		const struct sleeper *s = &c->sleepers[i];
+	for (size_t i = 0; i < m->nr_sleepers; i++) {
+		const struct sleeper *s = &m->sleepers[i];
 
 		if (s->tid == t->tid && s->sp == t->live.rsp && s->pc == t->live.rip)
 			return s->wchan;
@@ -173,20 +173,20 @@ static const char *known_sleep(const struct capture *c, const struct thread *t)
 }
 
 /* Lets it into its call to look. */
-static int find_sleep(struct capture *c, struct thread *t, char *wchan, size_t cap)
+static int find_sleep(struct member *m, struct thread *t, char *wchan, size_t cap)
 {
 	int err = enter_call(t->tid);
 
 	if (!err)
-		await_sleep(c, t->tid, wchan, cap);
+		await_sleep(m, t->tid, wchan, cap);
 	if (!err)
-		err = wppi_interrupt(c, t->tid);
+		err = wppi_interrupt(m, t->tid);
 	if (!err && ptrace(PTRACE_GETREGS, t->tid, NULL, &t->live))
 		err = -errno;
 	return err;
 }
 
-int wppi_sleep_find(struct capture *c, struct thread *t)
+int wppi_sleep_find(struct member *m, struct thread *t)
 {
 	char found[SLEEP_WCHAN_LEN] = "";
 	const char *wchan;
@@ -194,12 +194,12 @@ int wppi_sleep_find(struct capture *c, struct thread *t)
 
 	if (!is_restart(t))
 		return 0;
-	wchan = known_sleep(c, t);
+	wchan = known_sleep(m, t);
 	if (!wchan) {
 		wchan = found;
-		err = find_sleep(c, t, found, sizeof(found));
+		err = find_sleep(m, t, found, sizeof(found));
 	}
 	if (!err && is_restart(t))
-		t->restarted = call_of(c, t, wchan);
+		t->restarted = call_of(m, t, wchan);
 	return err;
 }

@@ -47,7 +47,7 @@ static void look(const struct file *f, struct sock *s)
 
 static int refuse_family(struct files *fs, struct file *f, const struct sock *s)
 {
-	wppi_refuse(&fs->c->notes, s->rec.family == AF_PACKET ? "packet-socket" : "socket-family",
+	wppi_refuse(fs->m, s->rec.family == AF_PACKET ? "packet-socket" : "socket-family",
 		    "descriptor %d is a socket of family %d, type %d, protocol %d", f->num,
 		    (int)s->rec.family, (int)s->rec.type, (int)s->rec.protocol);
 	f->kind = NULL;
@@ -86,7 +86,7 @@ static int collect_socket(struct files *fs, struct file *f, struct wpp_rec_ofd *
 	wppi_buf_add(&tail, s.dir, strlen(s.dir));
 	if (tail.failed)
 		return WPP_ENOMEM;
-	WPPI_REC(&fs->c->pcb, SOCKET, 0, f->id, &s.rec, tail.data, tail.len);
+	WPPI_REC(&fs->m->tree->pcb, SOCKET, 0, f->id, &s.rec, tail.data, tail.len);
 	wppi_buf_free(&tail);
 	/* A connection that is over is only closed. */
 	if (s.rec.state != SOCKET_RESET && s.rec.state != SOCKET_DEAD)
@@ -102,10 +102,10 @@ static int collect_socket(struct files *fs, struct file *f, struct wpp_rec_ofd *
 int wppi_socket_image(struct rebuild *b, const struct ofd *o, struct sock_image *s)
 {
 	struct wpp_rec rec;
-	size_t pos = 0, dir;
+	size_t dir;
 
 	memset(s, 0, sizeof(*s));
-	if (wppi_rebuild_next(b, o->id, WPP_REC_SOCKET, &pos, &rec))
+	if (!wppi_shared_find(b->m->tree, WPP_REC_SOCKET, o->id, &rec))
 		return WPP_ECORRUPT;
 	wpp_rec_get(&rec, (uint64_t *)&s->rec, WPP_REC_NR(s->rec));
 	if (s->rec.local_len > sizeof(s->local.storage) ||

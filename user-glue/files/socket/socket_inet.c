@@ -125,7 +125,7 @@ static int check_inet(struct files *fs, struct file *f, struct sock *s)
 		   (s->rec.protocol == IPPROTO_UDP || s->rec.protocol == IPPROTO_UDPLITE)) {
 		check_udp(fs, f, s);
 	} else {
-		wppi_refuse(&fs->c->notes, s->rec.type == SOCK_RAW ? "raw-socket" : "socket-family",
+		wppi_refuse(fs->m, s->rec.type == SOCK_RAW ? "raw-socket" : "socket-family",
 			    "descriptor %d is a socket of family %d, type %d, protocol %d", f->num,
 			    (int)s->rec.family, (int)s->rec.type, (int)s->rec.protocol);
 		f->kind = NULL;
@@ -152,7 +152,7 @@ static int bind_local(struct rebuild *b, struct ofd *o, const struct sock_image 
 	int err = port_of(&s->local) ? try_bind(o, s) : 0;
 
 	if (err)
-		return wppi_child_fail(b->r, err, "%s can't be bound: %s", o->path, strerror(-err));
+		return wppi_child_fail(b->m, err, "%s can't be bound: %s", o->path, strerror(-err));
 	return 0;
 }
 
@@ -166,7 +166,7 @@ static int open_plain(struct rebuild *b, struct ofd *o, const struct sock_image 
 		err = -errno;
 	/* UDP: no packet is sent by this. */
 	if (!err && s->peer.len && connect(o->fd, &s->peer.any, s->peer.len))
-		wppi_child_note(b->r, WPP_NOTE_INFO, "udp-peer", "%s can't be connected: %s",
+		wppi_child_note(b->m, WPP_NOTE_INFO, "udp-peer", "%s can't be connected: %s",
 				o->path, strerror(errno));
 	return err;
 }

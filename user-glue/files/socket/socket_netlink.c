@@ -39,7 +39,7 @@ static int collect_netlink(struct files *fs, struct file *f, struct sock *s)
 		uint32_t group = g + 1;
 
 		if (words[g / 32] & 1u << (g % 32))
-			WPPI_REC(&fs->c->pcb, SOCKOPT, 0, f->id, &rec, &group, sizeof(group));
+			WPPI_REC(&fs->m->tree->pcb, SOCKOPT, 0, f->id, &rec, &group, sizeof(group));
 	}
 	return 0;
 }

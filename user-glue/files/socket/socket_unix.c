@@ -109,7 +109,7 @@ static void check_peer(struct files *fs, struct file *f, struct sock *s, const s
 		break;
 	case PEER_OUTSIDE:
 		/* Let go, it finds its peer gone. */
-		wppi_refuse(&fs->c->notes, "unix-connected",
+		wppi_refuse(fs->m, "unix-connected",
 			    "descriptor %d (%s) is connected to another process", f->num, s->text);
 		s->rec.state = SOCKET_PAIR;
 		break;
@@ -127,7 +127,7 @@ static int check_unix(struct files *fs, struct file *f, struct sock *s)
 	describe(s);
 	u = wppi_unix_find(fs, f->st.st_ino, &err);
 	if (!u && (err || fs->frozen)) {
-		wppi_refuse(&fs->c->notes, "sock-diag",
+		wppi_refuse(fs->m, "sock-diag",
 			    "descriptor %d (%s): the kernel's unix_diag doesn't tell of it: %s",
 			    f->num, s->text, strerror(err ? -err : ENOENT));
 		f->kind = NULL;
@@ -139,7 +139,7 @@ static int check_unix(struct files *fs, struct file *f, struct sock *s)
 	}
 	s->rec.shutdown = u->shutdown;
 	if (wppi_file_info(f, "scm_fds", 10, 0))
-		wppi_refuse(&fs->c->notes, "scm-rights-in-flight",
+		wppi_refuse(fs->m, "scm-rights-in-flight",
 			    "descriptor %d (%s) has descriptors queued in a message", f->num,
 			    s->text);
 	if (!wppi_socket_int(f->fd, SOL_SOCKET, SO_ACCEPTCONN, 0)) {
@@ -200,9 +200,9 @@ static int peek_all(struct files *fs, struct file *f, bool stream)
 	while (room && (n = peek(f->fd, room, cap)) >= 0) {
 		if (!n && stream)
 			break;
-		WPPI_REC(&fs->c->pcb, SOCKMSG, 0, f->id, &rec, room, (size_t)n);
+		WPPI_REC(&fs->m->tree->pcb, SOCKMSG, 0, f->id, &rec, room, (size_t)n);
 		rec.order++;
-		if (fs->c->pcb.failed)
+		if (fs->m->tree->pcb.failed)
 			break;
 	}
 	free(room);
@@ -279,14 +279,14 @@ static int remove_stale(struct rebuild *b, const struct ofd *o, const struct soc
 	if (lstat(name, &st))
 		return 0;
 	if (!S_ISSOCK(st.st_mode))
-		return wppi_child_fail(b->r, WPP_EEXIST, "%s: another file has its name", o->path);
+		return wppi_child_fail(b->m, WPP_EEXIST, "%s: another file has its name", o->path);
 	fd = socket(AF_UNIX, (int)s->rec.type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
 	err = connect(fd, &s->local.any, s->local.len) ? errno : 0;
 	close(fd);
 	if (err != ECONNREFUSED)
-		return wppi_child_fail(b->r, WPP_EBUSY, "%s: another process has its name",
+		return wppi_child_fail(b->m, WPP_EBUSY, "%s: another process has its name",
 				       o->path);
 	return unlink(name) ? -errno : 0;
 }
@@ -299,7 +299,7 @@ static int bind_path(struct rebuild *b, struct ofd *o, const struct sock_image *
 	if (err)
 		return err;
 	if (bind(o->fd, &s->local.any, s->local.len))
-		return wppi_child_fail(b->r, -errno, "%s can't be bound: %s", o->path,
+		return wppi_child_fail(b->m, -errno, "%s can't be bound: %s", o->path,
 				       strerror(errno));
 	if (s->rec.mode && (chmod(name, (mode_t)(s->rec.mode & 07777)) ||
 			    lchown(name, (uid_t)s->rec.uid, (gid_t)s->rec.gid)))
@@ -318,13 +318,13 @@ static int bind_local(struct rebuild *b, struct ofd *o, const struct sock_image 
 		return 0;
 	if (!has_path(&s->local)) {
 		if (bind(o->fd, &s->local.any, s->local.len))
-			return wppi_child_fail(b->r, -errno, "%s can't be bound: %s", o->path,
+			return wppi_child_fail(b->m, -errno, "%s can't be bound: %s", o->path,
 					       strerror(errno));
 		return 0;
 	}
 	here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (here < 0 || (s->dir[0] && chdir(s->dir)))
-		err = wppi_child_fail(b->r, -errno, "%s: its directory %s can't be entered: %s",
+		err = wppi_child_fail(b->m, -errno, "%s: its directory %s can't be entered: %s",
 				      o->path, s->dir, strerror(errno));
 	else
 		err = bind_path(b, o, s);
@@ -365,13 +365,13 @@ static int send_one(int fd, const struct wpp_rec *rec)
 static int send_queue(struct rebuild *b, const struct ofd *o, int fd)
 {
 	struct wpp_rec rec;
-	size_t pos = 0;
+	struct rec_cursor c = wppi_shared_of(b->m->tree, WPP_REC_SOCKMSG, o->id);
 	int err = 0;
 
-	while (!err && wppi_rebuild_next(b, o->id, WPP_REC_SOCKMSG, &pos, &rec) == 0)
+	while (!err && wppi_rec_next(&c, &rec))
 		err = send_one(fd, &rec);
 	if (err)
-		return wppi_child_fail(b->r, err, "what was queued in %s can't be put back: %s",
+		return wppi_child_fail(b->m, err, "what was queued in %s can't be put back: %s",
 				       o->path, wppi_why(err));
 	return 0;
 }
@@ -381,10 +381,9 @@ static int send_to_bound(struct rebuild *b, const struct ofd *o)
 {
 	struct address a = { .len = sizeof(a.storage) };
 	struct wpp_rec rec;
-	size_t pos = 0;
 	int fd, err;
 
-	if (wppi_rebuild_next(b, o->id, WPP_REC_SOCKMSG, &pos, &rec))
+	if (!wppi_shared_find(b->m->tree, WPP_REC_SOCKMSG, o->id, &rec))
 		return 0;
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
@@ -458,7 +457,7 @@ static int finish_unix(struct rebuild *b, struct ofd *o, const struct sock_image
 		err = send_to_bound(b, o);
 	if (!err && s->rec.state == SOCKET_PLAIN && s->peer.len &&
 	    connect(o->fd, &s->peer.any, s->peer.len))
-		wppi_child_note(b->r, WPP_NOTE_INFO, "unix-peer", "%s can't be connected to %s: %s",
+		wppi_child_note(b->m, WPP_NOTE_INFO, "unix-peer", "%s can't be connected to %s: %s",
 				o->path, path_of(&s->peer), strerror(errno));
 	return err ? err : shut_down(o->fd, s->rec.shutdown);
 }

@@ -105,7 +105,7 @@ static void add_option(struct files *fs, const struct file *f, int level, int na
 {
 	struct wpp_rec_sockopt rec = { .level = (uint64_t)level, .name = (uint64_t)name };
 
-	WPPI_REC(&fs->c->pcb, SOCKOPT, 0, f->id, &rec, value, len);
+	WPPI_REC(&fs->m->tree->pcb, SOCKOPT, 0, f->id, &rec, value, len);
 }
 
 static bool is_of_protocol(int level, const struct sock *s)
@@ -213,12 +213,12 @@ int wppi_sockopts_set(struct rebuild *b, const struct ofd *o, int fd)
 {
 	struct wpp_rec_sockopt opt;
 	struct wpp_rec rec;
-	size_t pos = 0;
+	struct rec_cursor c = wppi_shared_of(b->m->tree, WPP_REC_SOCKOPT, o->id);
 
-	while (wppi_rebuild_next(b, o->id, WPP_REC_SOCKOPT, &pos, &rec) == 0) {
+	while (wppi_rec_next(&c, &rec)) {
 		wpp_rec_get(&rec, (uint64_t *)&opt, WPP_REC_NR(opt));
 		if (set_option(fd, &opt, &rec))
-			return wppi_child_fail(b->r, -errno, "option %d:%d of %s can't be set: %s",
+			return wppi_child_fail(b->m, -errno, "option %d:%d of %s can't be set: %s",
 					       (int)opt.level, (int)opt.name, o->path,
 					       strerror(errno));
 	}
