@@ -40,6 +40,12 @@ struct mapping {
 	bool tried, registered; /* with userfaultfd, while it is filled */
 };
 
+/* May the process write to it, now or after mprotect()? */
+static inline bool wppi_may_write(const struct mapping *m)
+{
+	return (m->advice & WPP_ADVICE_MAYWRITE) || (m->prot & PROT_WRITE);
+}
+
 /* A thread of the new process. */
 struct new_thread {
 	uint32_t tid; /* in the image */

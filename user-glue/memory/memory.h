@@ -51,11 +51,17 @@ void wppi_copy_free(struct tree *t);
 
 /* ---- Recreating ---- */
 
+/* map_file.c */
+
+/* Index of the file in b->files, -1: none. */
+int wppi_map_file_find(const struct build *b, const char *path, bool writable);
+/* Index of a new entry, which owns @fd; or an error, and it is closed. */
+int wppi_map_file_add(struct build *b, const char *name, bool writable, int fd);
+void wppi_map_files_free(struct build *b);
+
 /* regions.c */
 int wppi_regions_prepare(struct build *b);
 void wppi_regions_free(struct build *b);
-int wppi_file_add(struct build *b, const char *name, bool writable, int fd);
-bool wppi_may_write(const struct mapping *m);
 /* The mapping that covers @addr, or NULL. */
 struct mapping *wppi_mapping_at(struct build *b, uint64_t addr);
 

@@ -407,7 +407,7 @@ static int reopen_readonly(struct build *b, uint64_t id)
 		return WPP_ECORRUPT;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", obj);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	return fd < 0 ? -errno : wppi_file_add(b, path, false, fd);
+	return fd < 0 ? -errno : wppi_map_file_add(b, path, false, fd);
 }
 
 static int reopen_exe(struct build *b)

@@ -409,15 +409,6 @@ static int check_region(struct build *b, const struct wpp_rec_region *reg, uint6
 	return 0;
 }
 
-static int find_file(const struct build *b, const char *path, bool writable)
-{
-	for (size_t i = 0; i < b->nr_files; i++) {
-		if (b->files[i].writable == writable && !strcmp(b->files[i].path, path))
-			return (int)i;
-	}
-	return -1;
-}
-
 static int open_file(struct build *b, const struct was_file *was, bool writable)
 {
 	int fd = open(was->path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK);
@@ -438,37 +429,16 @@ static int open_file(struct build *b, const struct was_file *was, bool writable)
 	return fd;
 }
 
-/* Index of a new entry, which owns @fd; or an error, and it is closed. */
-int wppi_file_add(struct build *b, const char *name, bool writable, int fd)
-{
-	struct map_file *files = realloc(b->files, (b->nr_files + 1) * sizeof(*files));
-	char *path = files ? strdup(name) : NULL;
-
-	if (files)
-		b->files = files;
-	if (!path) {
-		close(fd);
-		return WPP_ENOMEM;
-	}
-	b->files[b->nr_files] = (struct map_file){ path, writable, fd, -1 };
-	return (int)b->nr_files++;
-}
-
 /* Index of the file in the table, opened and compared when it is new; or an error. */
 static int take_file(struct build *b, const struct was_file *was, bool writable)
 {
-	int index = find_file(b, was->path, writable);
+	int index = wppi_map_file_find(b, was->path, writable);
 	int fd;
 
 	if (index >= 0)
 		return index;
 	fd = open_file(b, was, writable);
-	return fd < 0 ? fd : wppi_file_add(b, was->path, writable, fd);
-}
-
-bool wppi_may_write(const struct mapping *m)
-{
-	return (m->advice & WPP_ADVICE_MAYWRITE) || (m->prot & PROT_WRITE);
+	return fd < 0 ? fd : wppi_map_file_add(b, was->path, writable, fd);
 }
 
 static int take_region_file(struct build *b, const struct wpp_rec *rec,
@@ -580,11 +550,7 @@ int wppi_regions_prepare(struct build *b)
 
 void wppi_regions_free(struct build *b)
 {
-	for (size_t i = 0; i < b->nr_files; i++) {
-		close(b->files[i].fd);
-		free(b->files[i].path);
-	}
-	free(b->files);
+	wppi_map_files_free(b);
 	free(b->maps);
 }
 
