@@ -64,8 +64,13 @@ def entries(item):
     return page
 
 
+def sentence(text):
+    """As one begins, unless a name stands there."""
+    return text if text.startswith('wpp_') else text[0].upper() + text[1:]
+
+
 def description(item):
-    paragraphs = item.doc.text or [item.doc.what[0].upper() + item.doc.what[1:] + '.']
+    paragraphs = item.doc.text or [sentence(item.doc.what) + '.']
     page = [prose(paragraphs[0])]
     for text in paragraphs[1:]:
         page += ['.PP', prose(text)]
@@ -92,7 +97,7 @@ def page(item, version, known):
     lines += ['.SH DESCRIPTION', *description(item)]
     for name in kerneldoc.SECTIONS:
         if name in item.doc.sections:
-            lines += ['.SH ' + titles[name], prose(item.doc.sections[name])]
+            lines += ['.SH ' + titles[name], prose(sentence(item.doc.sections[name]))]
     return '\n'.join([*lines, '.SH SEE ALSO', *related(item, known)]) + '\n'
 
 
