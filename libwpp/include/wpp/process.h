@@ -108,9 +108,9 @@ struct wpp_persisted {
  * Context: ptrace rights over @pid; the store's thread; works on threads of its own, with real-time
  *          priority where that is allowed; allocates; sleeps; not async-signal-safe.
  * Return:  0; WPP_EREFUSED (notes say what), WPP_EPERM, WPP_ENOENT (no such process), WPP_EBUSY (a
- *          thread does not stop), WPP_EINVAL (@image, @pid, size of @how), WPP_ENOMEM, another
- *          -errno, or an error of wpp_writer_begin() to wpp_writer_commit(): the store is then as
- *          these say.
+ *          thread does not stop), WPP_EINVAL (@image, @pid, size or flags of @how), WPP_ENOMEM,
+ *          another -errno, or an error of wpp_writer_begin() to wpp_writer_commit(): the store is
+ *          then as these say.
  * Source:  DESIGN.md 5.2; LIMITS.md; thesis 4.2, 5.1.2.
  */
 WPP_API WPP_MUST_CHECK int wpp_process_persist(struct wpp_store *st, const char *image, pid_t pid,
@@ -188,8 +188,8 @@ struct wpp_recreated {
  * Return:  0; WPP_ENOENT (nothing to recreate), WPP_ECORRUPT, WPP_EFORMAT (of a later version),
  *          WPP_EREFUSED (files differ, features are missing; notes say which), WPP_EEXIST (an id is
  *          taken; the note names its owner and offers a new pid namespace), WPP_EPERM (the note
- *          names the capability), WPP_EBUSY (8 readers are open), WPP_ENOMEM, WPP_EIO or another
- *          -errno.
+ *          names the capability), WPP_EBUSY (8 readers are open), WPP_EINVAL (size or flags of
+ *          @how), WPP_ENOMEM, WPP_EIO or another -errno.
  * Source:  DESIGN.md 5.3; LIMITS.md; thesis 4.3, 5.1.3.
  */
 WPP_API WPP_MUST_CHECK int wpp_process_recreate(struct wpp_store *st, const char *image,
