@@ -4,9 +4,11 @@
  */
 #include <linux/module.h>
 
-#include "base/wppk.h"
-
-bool wppk_log_events, wppk_log_moves;
+#include "medium/kmedium.h"
+#include "track/procfs.h"
+#include "track/tracking.h"
+#include "trigger/askers.h"
+#include "trigger/kpersist.h"
 
 /* In the order of dependency; undone backwards. */
 static const struct part {

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/*
- * Record buffers, notes for the user, error codes of the core as errno.
- */
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
-#include "base/wppk.h"
+#include "base/kbuf.h"
+#include "base/kerrno.h"
 
 #define BUF_MIN ((size_t)16 << 10)
 #define BUF_MAX ((size_t)1 << 30)
@@ -64,58 +62,4 @@ void wppk_buf_rec(struct wppk_buf *buf, u16 type, u32 task, u64 id, const void *
 		buf->err = wppk_errno((int)len);
 	else
 		buf->len += len;
-}
-
-/* Whole lines only: what does not fit is left out. */
-__printf(3, 0) static void note(struct wppk_notes *notes, const char *name, const char *fmt,
-				va_list args)
-{
-	const size_t size = sizeof(notes->text);
-	size_t len = notes->len;
-
-	len += snprintf(notes->text + len, size - len, "%s: ", name);
-	if (len < size)
-		len += vsnprintf(notes->text + len, size - len, fmt, args);
-	if (len < size - 1) {
-		notes->text[len] = '\n';
-		notes->len = len + 1;
-	}
-	notes->text[notes->len] = '\0';
-}
-
-void wppk_note(struct wppk_notes *notes, const char *name, const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	note(notes, name, fmt, args);
-	va_end(args);
-}
-
-void wppk_refuse(struct wppk_notes *notes, const char *name, const char *fmt, ...)
-{
-	va_list args;
-
-	notes->refused = true;
-	va_start(args, fmt);
-	note(notes, name, fmt, args);
-	va_end(args);
-}
-
-int wppk_errno(int wpp_err)
-{
-	switch (wpp_err) {
-	case WPP_ECORRUPT:
-		return -EUCLEAN;
-	case WPP_EFORMAT:
-		return -EMEDIUMTYPE;
-	case WPP_EPOISON:
-		return -EIO;
-	case WPP_EREFUSED:
-		return -EREMOTEIO;
-	case WPP_EWINDOW:
-		return -ETIME;
-	default:
-		return wpp_err < -MAX_ERRNO ? -EIO : wpp_err;
-	}
 }

@@ -2,23 +2,12 @@
 /*
  * Names and status of files, as stat() and readlink() of /proc would tell them.
  */
-#include <linux/dcache.h>
 #include <linux/fs.h>
 #include <linux/kdev_t.h>
-#include <linux/mm.h>
 #include <linux/namei.h>
-#include <linux/seq_file.h>
-#include <linux/slab.h>
+#include <linux/string.h>
 
-#include "park/kcapture.h"
-
-#define DELETED	   " (deleted)"
-#define FDINFO_MAX ((size_t)64 << 20)
-
-char *wppk_path(struct wppk_capture *c, const struct path *path)
-{
-	return d_path(path, c->path, PATH_MAX);
-}
+#include "base/kpath.h"
 
 int wppk_stat(const struct path *path, struct kstat *st)
 {
@@ -50,30 +39,7 @@ bool wppk_is_named(const char *name, const struct kstat *st, bool follow)
 
 bool wppk_is_deleted_name(const char *name)
 {
-	size_t len = strlen(name), tail = strlen(DELETED);
+	size_t len = strlen(name), tail = strlen(WPPK_DELETED);
 
-	return len > tail && !strcmp(name + len - tail, DELETED);
-}
-
-/* The text that /proc shows below "pos", "flags" ...; its form is ABI. */
-char *wppk_fdinfo(struct file *file)
-{
-	struct seq_file m = { .file = file, .size = PAGE_SIZE };
-
-	mutex_init(&m.lock);
-	for (;; m.size *= 2) {
-		m.buf = kvmalloc(m.size, GFP_KERNEL_ACCOUNT);
-		if (!m.buf)
-			return ERR_PTR(-ENOMEM);
-		m.count = 0;
-		if (file->f_op->show_fdinfo)
-			file->f_op->show_fdinfo(&m, file);
-		if (m.count < m.size) {
-			m.buf[m.count] = '\0';
-			return m.buf;
-		}
-		kvfree(m.buf);
-		if (m.size >= FDINFO_MAX)
-			return ERR_PTR(-EOVERFLOW);
-	}
+	return len > tail && !strcmp(name + len - tail, WPPK_DELETED);
 }

@@ -8,6 +8,7 @@
 #include <linux/slab.h>
 #include <linux/sort.h>
 
+#include "compat/kcompat.h"
 #include "files/kfiles.h"
 
 #define LINE "tfd:"
@@ -23,7 +24,7 @@ struct items {
 	struct item v[];
 };
 
-static bool match_epoll(struct wppk_capture *c, const struct wppk_file *f)
+static bool match_epoll(struct wppk_member *m, const struct wppk_file *f)
 {
 	return !strcmp(f->link, "anon_inode:[eventpoll]");
 }
@@ -51,11 +52,11 @@ static bool is_target(const struct file *epoll, struct file *file, const struct 
 }
 
 /* Usually what the number still stands for; else the description lives on under another number. */
-static const struct wppk_file *find_target(const struct wppk_capture *c,
+static const struct wppk_file *find_target(const struct wppk_member *m,
 					   const struct wppk_file *epoll, const struct item *it)
 {
-	const struct wppk_file *f = wppk_find_fd(c, it->tfd);
-	const struct wppk_files *fs = c->files;
+	const struct wppk_file *f = wppk_find_fd(m, it->tfd);
+	const struct wppk_files *fs = m->files;
 	u32 i;
 
 	if (f && is_target(epoll->file, f->file, it))
@@ -93,7 +94,7 @@ static int compare(const void *pa, const void *pb)
 	return a->order < b->order ? -1 : a->order > b->order;
 }
 
-static int check_epoll(struct wppk_capture *c, struct wppk_file *f)
+static int check_epoll(struct wppk_member *m, struct wppk_file *f)
 {
 	u32 nr = count_items(f->info);
 	struct items *items = kvzalloc(struct_size(items, v, nr), GFP_KERNEL_ACCOUNT);
@@ -108,9 +109,9 @@ static int check_epoll(struct wppk_capture *c, struct wppk_file *f)
 		if (!parse(line, it))
 			return -EIO;
 		it->order = items->nr++;
-		it->target = find_target(c, f, it);
+		it->target = find_target(m, f, it);
 		if (!it->target) {
-			wppk_file_drop(c, f, "epoll-target",
+			wppk_file_drop(m, f, "epoll-target",
 				       "is an epoll set with %u, which is closed here", it->tfd);
 			break;
 		}
@@ -119,7 +120,7 @@ static int check_epoll(struct wppk_capture *c, struct wppk_file *f)
 	return 0;
 }
 
-static int collect_epoll(struct wppk_capture *c, struct wppk_file *f, struct wpp_rec_ofd *ofd)
+static int collect_epoll(struct wppk_member *m, struct wppk_file *f, struct wpp_rec_ofd *ofd)
 {
 	const struct items *items = f->state;
 	u32 i;
@@ -133,7 +134,7 @@ static int collect_epoll(struct wppk_capture *c, struct wppk_file *f, struct wpp
 			.data = it->data,
 		};
 
-		WPPK_REC(wppk_pcb(c), EPITEM, 0, f->id, &rec, NULL, 0);
+		WPPK_REC_SHARED(m, EPITEM, f->id, &rec, NULL, 0);
 	}
 	return 0;
 }

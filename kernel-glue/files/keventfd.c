@@ -9,13 +9,14 @@
 #include <linux/uaccess.h>
 #include <linux/wait.h>
 
+#include "compat/kcompat.h"
 #include "files/kfiles.h"
 
 #define TRIES 5
 
 /* ---- eventfd ---- */
 
-static bool match_eventfd(struct wppk_capture *c, const struct wppk_file *f)
+static bool match_eventfd(struct wppk_member *m, const struct wppk_file *f)
 {
 	return !strcmp(f->link, "anon_inode:[eventfd]");
 }
@@ -54,7 +55,7 @@ static int is_semaphore(struct wppk_file *f, u64 count)
 }
 #endif
 
-static int collect_eventfd(struct wppk_capture *c, struct wppk_file *f, struct wpp_rec_ofd *ofd)
+static int collect_eventfd(struct wppk_member *m, struct wppk_file *f, struct wpp_rec_ofd *ofd)
 {
 	struct wpp_rec_eventfd rec = { .count = wppk_info_value(f, "eventfd-count", 16, 0) };
 	int semaphore = is_semaphore(f, rec.count);
@@ -62,7 +63,7 @@ static int collect_eventfd(struct wppk_capture *c, struct wppk_file *f, struct w
 	if (semaphore < 0)
 		return semaphore;
 	rec.flags = semaphore ? EFD_SEMAPHORE : 0;
-	WPPK_REC(wppk_pcb(c), EVENTFD, 0, f->id, &rec, NULL, 0);
+	WPPK_REC_SHARED(m, EVENTFD, f->id, &rec, NULL, 0);
 	return 0;
 }
 
@@ -74,16 +75,16 @@ const struct wppk_file_kind wppk_file_eventfd = {
 
 /* ---- signalfd ---- */
 
-static bool match_signalfd(struct wppk_capture *c, const struct wppk_file *f)
+static bool match_signalfd(struct wppk_member *m, const struct wppk_file *f)
 {
 	return !strcmp(f->link, "anon_inode:[signalfd]");
 }
 
-static int collect_signalfd(struct wppk_capture *c, struct wppk_file *f, struct wpp_rec_ofd *ofd)
+static int collect_signalfd(struct wppk_member *m, struct wppk_file *f, struct wpp_rec_ofd *ofd)
 {
 	struct wpp_rec_signalfd rec = { .mask = wppk_info_value(f, "sigmask", 16, 0) };
 
-	WPPK_REC(wppk_pcb(c), SIGNALFD, 0, f->id, &rec, NULL, 0);
+	WPPK_REC_SHARED(m, SIGNALFD, f->id, &rec, NULL, 0);
 	return 0;
 }
 
@@ -95,7 +96,7 @@ const struct wppk_file_kind wppk_file_signalfd = {
 
 /* ---- timerfd ---- */
 
-static bool match_timerfd(struct wppk_capture *c, const struct wppk_file *f)
+static bool match_timerfd(struct wppk_member *m, const struct wppk_file *f)
 {
 	return !strcmp(f->link, "anon_inode:[timerfd]");
 }
@@ -122,9 +123,9 @@ static bool keeps_wall_time(const struct wpp_rec_timerfd *t)
  * An interval timer that has expired stands until it is read: its phase is known to the kernel
  * alone. Reading brings it up to date, and the ticks are given back.
  */
-static int bring_up_to_date(struct wppk_capture *c, struct wppk_file *f)
+static int bring_up_to_date(struct wppk_member *m, struct wppk_file *f)
 {
-	void __user *page = wppk_files_page(c);
+	void __user *page = wppk_files_page(m);
 	char *info;
 	u64 ticks;
 	long n;
@@ -151,13 +152,13 @@ static bool is_behind(const struct wppk_file *f)
 	       wppk_info_value(f, "ticks", 10, 0);
 }
 
-static int collect_timerfd(struct wppk_capture *c, struct wppk_file *f, struct wpp_rec_ofd *ofd)
+static int collect_timerfd(struct wppk_member *m, struct wppk_file *f, struct wpp_rec_ofd *ofd)
 {
 	struct wpp_rec_timerfd rec;
 	int i, err = 0;
 
 	for (i = 0; !err && is_behind(f) && i < TRIES; i++)
-		err = bring_up_to_date(c, f);
+		err = bring_up_to_date(m, f);
 	if (err)
 		return err;
 	rec = (struct wpp_rec_timerfd){
@@ -171,7 +172,7 @@ static int collect_timerfd(struct wppk_capture *c, struct wppk_file *f, struct w
 		rec.value_ns = rec.interval_ns;
 	if (rec.value_ns && keeps_wall_time(&rec))
 		rec.value_ns += ktime_get_real_ns();
-	WPPK_REC(wppk_pcb(c), TIMERFD, 0, f->id, &rec, NULL, 0);
+	WPPK_REC_SHARED(m, TIMERFD, f->id, &rec, NULL, 0);
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 #include <linux/namei.h>
 #include <linux/slab.h>
 
+#include "compat/kcompat.h"
 #include "files/kfiles.h"
 
 #define TEXT_MIN ((size_t)64 << 10)
@@ -49,8 +50,8 @@ static char *read_text(const char *name)
 	return text;
 }
 
-/* Has the inode a name through @mnt? Then c->path has it. */
-static char *name_in(struct wppk_capture *c, struct vfsmount *mnt, struct dentry *dentry)
+/* Has the inode a name through @mnt? Then m->path has it. */
+static char *name_in(struct wppk_member *m, struct vfsmount *mnt, struct dentry *dentry)
 {
 	struct path path = { .mnt = mnt, .dentry = dentry };
 	struct kstat st;
@@ -58,12 +59,12 @@ static char *name_in(struct wppk_capture *c, struct vfsmount *mnt, struct dentry
 
 	if (mnt->mnt_sb != dentry->d_sb || wppk_stat(&path, &st))
 		return NULL;
-	name = wppk_path(c, &path);
+	name = wppk_path(m, &path);
 	return !IS_ERR(name) && wppk_is_named(name, &st, true) ? name : NULL;
 }
 
 /* "36 35 98:0 /root /point ..." */
-static char *name_by_line(struct wppk_capture *c, char *line, struct dentry *dentry)
+static char *name_by_line(struct wppk_member *m, char *line, struct dentry *dentry)
 {
 	unsigned int major, minor;
 	char *name, *point;
@@ -78,19 +79,19 @@ static char *name_by_line(struct wppk_capture *c, char *line, struct dentry *den
 	point = strsep(&line, " ");
 	if (!point || kern_path(point, LOOKUP_FOLLOW, &path))
 		return NULL;
-	name = name_in(c, path.mnt, dentry);
+	name = name_in(m, path.mnt, dentry);
 	path_put(&path);
 	return name;
 }
 
-static char *find_name(struct wppk_capture *c, struct dentry *dentry)
+static char *find_name(struct wppk_member *m, struct dentry *dentry)
 {
 	char *text, *rest, *line, *name = NULL, proc[40];
 
-	snprintf(proc, sizeof(proc), "/proc/%d/mountinfo", c->pid);
+	snprintf(proc, sizeof(proc), "/proc/%d/mountinfo", m->pid);
 	text = rest = read_text(proc);
 	while (!name && rest && (line = strsep(&rest, "\n")))
-		name = name_by_line(c, line, dentry);
+		name = name_by_line(m, line, dentry);
 	kvfree(text);
 	return name;
 }
@@ -119,7 +120,7 @@ static struct inode *find_inode(struct file *file, unsigned long ino, dev_t dev)
 	return found;
 }
 
-static char *watch_name(struct wppk_capture *c, struct file *file, unsigned long ino, dev_t dev)
+static char *watch_name(struct wppk_member *m, struct file *file, unsigned long ino, dev_t dev)
 {
 	struct inode *inode = find_inode(file, ino, dev);
 	struct dentry *dentry;
@@ -131,20 +132,20 @@ static char *watch_name(struct wppk_capture *c, struct file *file, unsigned long
 	iput(inode);
 	if (!dentry)
 		return NULL;
-	name = find_name(c, dentry);
+	name = find_name(m, dentry);
 	dput(dentry);
 	return name;
 }
 
 /* ---- The kind ---- */
 
-static bool match_inotify(struct wppk_capture *c, const struct wppk_file *f)
+static bool match_inotify(struct wppk_member *m, const struct wppk_file *f)
 {
 	return !strcmp(f->link, "anon_inode:inotify");
 }
 
 /* Records are made at once: the names count from our root. */
-static int check_inotify(struct wppk_capture *c, struct wppk_file *f)
+static int check_inotify(struct wppk_member *m, struct wppk_file *f)
 {
 	const char *pos = f->info, *line, *name;
 
@@ -155,24 +156,24 @@ static int check_inotify(struct wppk_capture *c, struct wppk_file *f)
 
 		if (sscanf(line, "%x ino:%lx sdev:%x mask:%x", &wd, &ino, &dev, &mask) != 4)
 			return -EIO;
-		name = watch_name(c, f->file, ino, dev);
+		name = watch_name(m, f->file, ino, dev);
 		if (!name) {
-			wppk_file_drop(c, f, "inotify",
+			wppk_file_drop(m, f, "inotify",
 				       "watches inode %lu, whose name can't be found", ino);
 			break;
 		}
 		rec = (struct wpp_rec_inotify){ wd, mask, wppk_dev(dev), ino };
-		WPPK_REC(wppk_pcb(c), INOTIFY, 0, f->id, &rec, name, strlen(name));
+		WPPK_REC_SHARED(m, INOTIFY, f->id, &rec, name, strlen(name));
 	}
 	return 0;
 }
 
-static int collect_inotify(struct wppk_capture *c, struct wppk_file *f, struct wpp_rec_ofd *rec)
+static int collect_inotify(struct wppk_member *m, struct wppk_file *f, struct wpp_rec_ofd *rec)
 {
 	struct fsnotify_group *group = f->file->private_data;
 
 	if (!list_empty(&group->notification_list))
-		wppk_note(c->notes, "inotify-events",
+		wppk_note(&m->tree->notes, "inotify-events",
 			  "descriptor %d: events that are still unread will be lost", f->num);
 	return 0;
 }

@@ -5,6 +5,7 @@
 #include <linux/fs.h>
 #include <linux/slab.h>
 
+#include "compat/kcompat.h"
 #include "files/kfiles.h"
 
 enum lock_kind { LOCK_KIND_FLOCK = 1, LOCK_KIND_POSIX = 2, LOCK_KIND_OFD = 3 };
@@ -54,7 +55,7 @@ static u32 copy_locks(struct locks *l, struct file *file)
 	return l->nr;
 }
 
-int wppk_locks_collect(struct wppk_capture *c, const struct wppk_file *f)
+int wppk_locks_collect(struct wppk_member *m, const struct wppk_file *f)
 {
 	struct locks l = { 0 };
 	u32 i;
@@ -68,13 +69,13 @@ int wppk_locks_collect(struct wppk_capture *c, const struct wppk_file *f)
 	}
 	for (i = 0; i < l.nr; i++) {
 		l.v[i].fd = f->num;
-		WPPK_REC(wppk_pcb(c), LOCK, 0, f->id, &l.v[i], NULL, 0);
+		WPPK_REC_SHARED(m, LOCK, f->id, &l.v[i], NULL, 0);
 	}
 	kvfree(l.v);
 	return 0;
 }
 
-void wppk_locks_check(struct wppk_capture *c, struct wppk_file *f)
+void wppk_locks_check(struct wppk_member *m, struct wppk_file *f)
 {
 	struct file_lock_context *ctx = wppk_lock_context(file_inode(f->file));
 #if WPPK_SINCE(6, 9)
@@ -90,5 +91,5 @@ void wppk_locks_check(struct wppk_capture *c, struct wppk_file *f)
 	wppk_for_each_lock(lock, &ctx->flc_lease) found |= wppk_lock_file(lock) == f->file;
 	spin_unlock(&ctx->flc_lock);
 	if (found)
-		wppk_file_drop(c, f, "lease", "holds a lease on %s", f->link);
+		wppk_file_drop(m, f, "lease", "holds a lease on %s", f->link);
 }

@@ -7,12 +7,12 @@
 #include <linux/magic.h>
 
 #include "files/kfiles.h"
+#include "state/kmemobj.h"
 
 #ifndef PID_FS_MAGIC
 #define PID_FS_MAGIC 0x50494446
 #endif
 #define MQUEUE_MAGIC 0x19800202
-#define DELETED	     " (deleted)"
 
 /* Filesystems whose nameless files are no memory. */
 static bool is_special(unsigned long magic)
@@ -22,7 +22,7 @@ static bool is_special(unsigned long magic)
 	       magic == SECRETMEM_MAGIC;
 }
 
-static bool match_memobj(struct wppk_capture *c, const struct wppk_file *f)
+static bool match_memobj(struct wppk_member *m, const struct wppk_file *f)
 {
 	unsigned long magic = wppk_file_fs(f);
 
@@ -33,12 +33,12 @@ static bool match_memobj(struct wppk_capture *c, const struct wppk_file *f)
 	return !is_special(magic) && !wppk_file_named(f);
 }
 
-static int check_memobj(struct wppk_capture *c, struct wppk_file *f)
+static int check_memobj(struct wppk_member *m, struct wppk_file *f)
 {
 	if (wppk_file_fs(f) == HUGETLBFS_MAGIC)
-		wppk_file_drop(c, f, "hugetlb", "(%s) is of huge pages", f->link);
+		wppk_file_drop(m, f, "hugetlb", "(%s) is of huge pages", f->link);
 	else if (f->st.nlink && !wppk_file_named(f))
-		wppk_file_drop(c, f, "unlinked-name", "(%s): its file has another name", f->link);
+		wppk_file_drop(m, f, "unlinked-name", "(%s): its file has another name", f->link);
 	return 0;
 }
 
@@ -49,14 +49,14 @@ static u32 memobj_kind(const struct wppk_file *f)
 	return wppk_file_fs(f) == TMPFS_MAGIC ? WPP_MEMOBJ_SHMFS : WPP_MEMOBJ_DELETED;
 }
 
-static int collect_memobj(struct wppk_capture *c, struct wppk_file *f, struct wpp_rec_ofd *rec)
+static int collect_memobj(struct wppk_member *m, struct wppk_file *f, struct wpp_rec_ofd *rec)
 {
 	size_t len = strlen(f->link);
 	struct wppk_memobj *o;
 
 	if (!f->st.nlink && wppk_is_deleted_name(f->link))
-		len -= strlen(DELETED);
-	o = wppk_memobj_get(c, memobj_kind(f), f->file, f->link, len);
+		len -= strlen(WPPK_DELETED);
+	o = wppk_memobj_get(m->tree, memobj_kind(f), f->file, f->link, len);
 	if (IS_ERR(o))
 		return PTR_ERR(o);
 	rec->object = o->id;

@@ -8,14 +8,11 @@
 #include <linux/magic.h>
 #include <linux/pid.h>
 
+#include "compat/kcompat.h"
 #include "files/kfiles.h"
+#include "track/proc.h"
 
 #define AUX_PSEUDO 1 /* rec.aux: a file of /proc or /sys, without size and time */
-
-unsigned long wppk_file_fs(const struct wppk_file *f)
-{
-	return f->file->f_path.mnt->mnt_sb->s_magic;
-}
 
 static bool is_pseudo(unsigned long magic)
 {
@@ -32,11 +29,6 @@ static bool is_pseudo(unsigned long magic)
 	return false;
 }
 
-bool wppk_file_named(const struct wppk_file *f)
-{
-	return wppk_is_named(f->link, &f->st, false);
-}
-
 /* ---- Regular files, directories, O_PATH ---- */
 
 /* Of a process that triggers itself. The recreator opens it by its name as a file of /proc. */
@@ -45,23 +37,23 @@ static bool is_trigger(const struct wppk_file *f)
 	return S_ISCHR(f->st.mode) && !strcmp(f->link, WPP_KO_TRIGGER);
 }
 
-static bool match_reg(struct wppk_capture *c, const struct wppk_file *f)
+static bool match_reg(struct wppk_member *m, const struct wppk_file *f)
 {
 	return is_trigger(f) || (S_ISREG(f->st.mode) && f->link[0] == '/' &&
 				 (is_pseudo(wppk_file_fs(f)) || wppk_file_named(f)));
 }
 
-static bool match_dir(struct wppk_capture *c, const struct wppk_file *f)
+static bool match_dir(struct wppk_member *m, const struct wppk_file *f)
 {
 	return S_ISDIR(f->st.mode) && (is_pseudo(wppk_file_fs(f)) || wppk_file_named(f));
 }
 
-static bool match_path(struct wppk_capture *c, const struct wppk_file *f)
+static bool match_path(struct wppk_member *m, const struct wppk_file *f)
 {
 	return f->flags & O_PATH && wppk_file_named(f);
 }
 
-static int collect_named(struct wppk_capture *c, struct wppk_file *f, struct wpp_rec_ofd *rec)
+static int collect_named(struct wppk_member *m, struct wppk_file *f, struct wpp_rec_ofd *rec)
 {
 	if (is_pseudo(wppk_file_fs(f)) || is_trigger(f))
 		rec->aux = AUX_PSEUDO;
@@ -88,7 +80,7 @@ const struct wppk_file_kind wppk_file_path = {
 
 /* ---- /dev/null and its kin ---- */
 
-static bool match_chr(struct wppk_capture *c, const struct wppk_file *f)
+static bool match_chr(struct wppk_member *m, const struct wppk_file *f)
 {
 	static const u32 minors = BIT(3) | BIT(5) | BIT(7) | BIT(8) | BIT(9);
 
@@ -103,17 +95,17 @@ const struct wppk_file_kind wppk_file_chr = {
 
 /* ---- A process' descriptor of itself ---- */
 
-static bool match_pidfd(struct wppk_capture *c, const struct wppk_file *f)
+static bool match_pidfd(struct wppk_member *m, const struct wppk_file *f)
 {
 	return !strcmp(f->link, "anon_inode:[pidfd]");
 }
 
-static int check_pidfd(struct wppk_capture *c, struct wppk_file *f)
+static int check_pidfd(struct wppk_member *m, struct wppk_file *f)
 {
 	struct pid *pid = wppk_pidfd_pid(f->file);
 
-	if (pid != c->parked.proc->pid)
-		wppk_file_drop(c, f, "pidfd", "is a pidfd of process %d", pid_nr(pid));
+	if (pid != m->proc->pid)
+		wppk_file_drop(m, f, "pidfd", "is a pidfd of process %d", pid_nr(pid));
 	return 0;
 }
 

@@ -34,10 +34,10 @@ static int access_of(const struct wppk_file *f)
 }
 
 /* A description of the same pipe with access mode @acc; NULL: none. */
-static const struct wppk_file *find_end(const struct wppk_capture *c, const struct wppk_file *f,
+static const struct wppk_file *find_end(const struct wppk_member *m, const struct wppk_file *f,
 					int acc)
 {
-	const struct wppk_files *fs = c->files;
+	const struct wppk_files *fs = m->files;
 	u32 i;
 
 	for (i = 0; i < fs->nr; i++) {
@@ -50,11 +50,11 @@ static const struct wppk_file *find_end(const struct wppk_capture *c, const stru
 	return NULL;
 }
 
-static bool other_end_inside(const struct wppk_capture *c, const struct wppk_file *f)
+static bool other_end_inside(const struct wppk_member *m, const struct wppk_file *f)
 {
 	int acc = access_of(f);
 
-	return acc == O_RDWR || find_end(c, f, acc == O_RDONLY ? O_WRONLY : O_RDONLY);
+	return acc == O_RDWR || find_end(m, f, acc == O_RDONLY ? O_WRONLY : O_RDONLY);
 }
 
 static bool other_end_closed(const struct wppk_file *f)
@@ -64,14 +64,14 @@ static bool other_end_closed(const struct wppk_file *f)
 	return access_of(f) == O_RDONLY ? !pipe->writers : !pipe->readers;
 }
 
-bool wppk_pipe_outside(struct wppk_capture *c, const struct wppk_file *f)
+bool wppk_pipe_outside(struct wppk_member *m, const struct wppk_file *f)
 {
-	return is_pipe(f) && !other_end_inside(c, f) && !other_end_closed(f);
+	return is_pipe(f) && !other_end_inside(m, f) && !other_end_closed(f);
 }
 
-static bool has_packets(const struct wppk_capture *c, const struct wppk_file *f)
+static bool has_packets(const struct wppk_member *m, const struct wppk_file *f)
 {
-	const struct wppk_files *fs = c->files;
+	const struct wppk_files *fs = m->files;
 	u32 i;
 
 	for (i = 0; i < fs->nr; i++) {
@@ -130,7 +130,7 @@ static int copy_buffers(struct pipe_inode_info *pipe, struct contents *to)
 }
 
 /* The lengths come before the bytes. */
-static int record_packets(struct wppk_capture *c, u64 id, struct wpp_rec_pipe *rec,
+static int record_packets(struct wppk_member *m, u64 id, struct wpp_rec_pipe *rec,
 			  const struct contents *from)
 {
 	u32 head = from->nr * sizeof(*from->lens);
@@ -141,12 +141,12 @@ static int record_packets(struct wppk_capture *c, u64 id, struct wpp_rec_pipe *r
 	memcpy(tail, from->lens, head);
 	memcpy(tail + head, from->data, from->len);
 	rec->packets = from->nr;
-	WPPK_REC(wppk_pcb(c), PIPE, 0, id, rec, tail, head + from->len);
+	WPPK_REC_SHARED(m, PIPE, id, rec, tail, head + from->len);
 	kvfree(tail);
 	return 0;
 }
 
-static int collect_contents(struct wppk_capture *c, const struct wppk_file *f)
+static int collect_contents(struct wppk_member *m, const struct wppk_file *f)
 {
 	struct pipe_inode_info *pipe = pipe_of(f);
 	struct contents has = { 0 };
@@ -158,10 +158,10 @@ static int collect_contents(struct wppk_capture *c, const struct wppk_file *f)
 	err = access_of(f) == O_WRONLY ? 0 : copy_buffers(pipe, &has);
 	pipe_unlock(pipe);
 	rec.len = has.len;
-	if (!err && has_packets(c, f))
-		err = record_packets(c, f->st.ino, &rec, &has);
+	if (!err && has_packets(m, f))
+		err = record_packets(m, f->st.ino, &rec, &has);
 	else if (!err)
-		WPPK_REC(wppk_pcb(c), PIPE, 0, f->st.ino, &rec, has.data, has.len);
+		WPPK_REC_SHARED(m, PIPE, f->st.ino, &rec, has.data, has.len);
 	kvfree(has.lens);
 	kvfree(has.data);
 	return err;
@@ -169,30 +169,30 @@ static int collect_contents(struct wppk_capture *c, const struct wppk_file *f)
 
 /* ---- The kinds ---- */
 
-static bool match_pipe(struct wppk_capture *c, const struct wppk_file *f)
+static bool match_pipe(struct wppk_member *m, const struct wppk_file *f)
 {
 	return is_pipe(f);
 }
 
-static int check_pipe(struct wppk_capture *c, struct wppk_file *f)
+static int check_pipe(struct wppk_member *m, struct wppk_file *f)
 {
-	if (wppk_pipe_outside(c, f))
-		wppk_file_drop(c, f, "pipe-outside",
+	if (wppk_pipe_outside(m, f))
+		wppk_file_drop(m, f, "pipe-outside",
 			       "(%s): the other end belongs to another process", f->link);
 	return 0;
 }
 
 /* The lowest end that can be read speaks for the pipe. */
-static int collect_pipe(struct wppk_capture *c, struct wppk_file *f, struct wpp_rec_ofd *rec)
+static int collect_pipe(struct wppk_member *m, struct wppk_file *f, struct wpp_rec_ofd *rec)
 {
-	const struct wppk_file *speaker = find_end(c, f, O_RDONLY);
+	const struct wppk_file *speaker = find_end(m, f, O_RDONLY);
 
 	rec->object = f->st.ino;
-	if (!other_end_inside(c, f))
+	if (!other_end_inside(m, f))
 		rec->aux = AUX_DEAD;
 	if (!speaker)
-		speaker = find_end(c, f, O_WRONLY);
-	return speaker == f ? collect_contents(c, f) : 0;
+		speaker = find_end(m, f, O_WRONLY);
+	return speaker == f ? collect_contents(m, f) : 0;
 }
 
 const struct wppk_file_kind wppk_file_pipe = {
@@ -202,7 +202,7 @@ const struct wppk_file_kind wppk_file_pipe = {
 	.collect = collect_pipe,
 };
 
-static bool match_fifo(struct wppk_capture *c, const struct wppk_file *f)
+static bool match_fifo(struct wppk_member *m, const struct wppk_file *f)
 {
 	return is_fifo(f);
 }

@@ -2,8 +2,8 @@
 /*
  * Sockets: what their families share.
  */
-#ifndef WPPK_SOCKET_H
-#define WPPK_SOCKET_H
+#ifndef WPPK_KSOCKET_H
+#define WPPK_KSOCKET_H
 
 #include <linux/net.h>
 #include <linux/socket.h>
@@ -28,15 +28,16 @@ struct wppk_sock {
 	char dir[PATH_MAX]; /* where a relative path counts from; "" */
 };
 
-/* Names a socket for people: replaces f->link. */
-__printf(2, 3) int wppk_socket_describe(struct wppk_file *f, const char *fmt, ...);
-
-int wppk_inet_check(struct wppk_capture *c, struct wppk_file *f, struct wppk_sock *s);
-int wppk_unix_check(struct wppk_capture *c, struct wppk_file *f, struct wppk_sock *s);
+/* TCP or UDP. */
+bool wppk_inet_is_known(const struct wppk_sock *s);
+int wppk_inet_check(struct wppk_member *m, struct wppk_file *f, struct wppk_sock *s);
+int wppk_netlink_check(struct wppk_member *m, struct wppk_file *f, struct wppk_sock *s);
+int wppk_netlink_collect(struct wppk_member *m, const struct wppk_file *f, struct wppk_sock *s);
+int wppk_unix_check(struct wppk_member *m, struct wppk_file *f, struct wppk_sock *s);
 /* By the leader: records of what is queued. */
-int wppk_unix_collect(struct wppk_capture *c, struct wppk_file *f, struct wppk_sock *s);
+int wppk_unix_collect(struct wppk_member *m, struct wppk_file *f, struct wppk_sock *s);
 /* By the leader: records of options that differ from those of a new socket. */
-int wppk_sockopts_collect(struct wppk_capture *c, const struct wppk_file *f,
+int wppk_sockopts_collect(struct wppk_member *m, const struct wppk_file *f,
 			  const struct wppk_sock *s);
 
 #endif

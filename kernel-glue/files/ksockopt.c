@@ -237,15 +237,15 @@ static bool is_of_protocol(int level, const struct wppk_sock *s)
 	return level == s->rec.protocol && s->rec.family != AF_UNIX;
 }
 
-static void add_option(struct wppk_capture *c, const struct wppk_file *f, int level, int name,
+static void add_option(struct wppk_member *m, const struct wppk_file *f, int level, int name,
 		       const void *value, u32 len)
 {
 	struct wpp_rec_sockopt rec = { level, name };
 
-	WPPK_REC(wppk_pcb(c), SOCKOPT, 0, f->id, &rec, value, len);
+	WPPK_REC_SHARED(m, SOCKOPT, f->id, &rec, value, len);
 }
 
-static void compare_options(struct wppk_capture *c, const struct wppk_file *f,
+static void compare_options(struct wppk_member *m, const struct wppk_file *f,
 			    const struct wppk_sock *s, struct socket *fresh, void __user *page)
 {
 	struct value now, def;
@@ -259,23 +259,23 @@ static void compare_options(struct wppk_capture *c, const struct wppk_file *f,
 		read_option(s->sock, level, name, page, &now);
 		read_option(fresh, level, name, page, &def);
 		if (now.len && (now.len != def.len || memcmp(now.data, def.data, now.len)))
-			add_option(c, f, level, name, now.data, now.len);
+			add_option(m, f, level, name, now.data, now.len);
 	}
 }
 
 /* The kernel keeps twice what was asked for. */
-static void add_buffers(struct wppk_capture *c, const struct wppk_file *f, const struct sock *sk)
+static void add_buffers(struct wppk_member *m, const struct wppk_file *f, const struct sock *sk)
 {
 	int snd = sk->sk_sndbuf / 2, rcv = sk->sk_rcvbuf / 2;
 
 	if (sk->sk_userlocks & SOCK_SNDBUF_LOCK)
-		add_option(c, f, SOL_SOCKET, SO_SNDBUF, &snd, sizeof(snd));
+		add_option(m, f, SOL_SOCKET, SO_SNDBUF, &snd, sizeof(snd));
 	if (sk->sk_userlocks & SOCK_RCVBUF_LOCK)
-		add_option(c, f, SOL_SOCKET, SO_RCVBUF, &rcv, sizeof(rcv));
+		add_option(m, f, SOL_SOCKET, SO_RCVBUF, &rcv, sizeof(rcv));
 }
 
 /* 0; 1: a filter that is no classic one. */
-static int add_filter(struct wppk_capture *c, const struct wppk_file *f, struct sock *sk)
+static int add_filter(struct wppk_member *m, const struct wppk_file *f, struct sock *sk)
 {
 	const struct sock_fprog_kern *prog = NULL;
 	const struct sk_filter *filter;
@@ -285,16 +285,16 @@ static int add_filter(struct wppk_capture *c, const struct wppk_file *f, struct 
 	if (filter)
 		prog = filter->prog->orig_prog;
 	if (prog)
-		add_option(c, f, SOL_SOCKET, SO_ATTACH_FILTER, prog->filter,
+		add_option(m, f, SOL_SOCKET, SO_ATTACH_FILTER, prog->filter,
 			   prog->len * sizeof(*prog->filter));
 	release_sock(sk);
 	return filter && !prog;
 }
 
-int wppk_sockopts_collect(struct wppk_capture *c, const struct wppk_file *f,
+int wppk_sockopts_collect(struct wppk_member *m, const struct wppk_file *f,
 			  const struct wppk_sock *s)
 {
-	void __user *page = wppk_files_page(c);
+	void __user *page = wppk_files_page(m);
 	struct sock *sk = s->sock->sk;
 	struct socket *fresh;
 	int err;
@@ -304,10 +304,10 @@ int wppk_sockopts_collect(struct wppk_capture *c, const struct wppk_file *f,
 	err = sock_create_kern(sock_net(sk), s->rec.family, s->rec.type, s->rec.protocol, &fresh);
 	if (err)
 		return err;
-	compare_options(c, f, s, fresh, page);
+	compare_options(m, f, s, fresh, page);
 	sock_release(fresh);
-	add_buffers(c, f, sk);
-	if (add_filter(c, f, sk))
-		wppk_refuse(c->notes, "bpf", "descriptor %d has an eBPF filter", f->num);
+	add_buffers(m, f, sk);
+	if (add_filter(m, f, sk))
+		wppk_refuse(&m->tree->notes, "bpf", "descriptor %d has an eBPF filter", f->num);
 	return 0;
 }

@@ -28,7 +28,7 @@ static int ask(struct file *file, unsigned int cmd, void __user *page, void *to,
 	return copy_from_user(to, page, len) ? -EFAULT : 0;
 }
 
-struct wppk_tty *wppk_tty_look(struct wppk_capture *c, struct file *file)
+struct wppk_tty *wppk_tty_look(struct wppk_member *m, struct file *file)
 {
 	struct inode *inode = file_inode(file);
 	struct wppk_tty *tty;
@@ -37,7 +37,7 @@ struct wppk_tty *wppk_tty_look(struct wppk_capture *c, struct file *file)
 	if (!S_ISCHR(inode->i_mode) || MAJOR(inode->i_rdev) == 1 || file->f_mode & FMODE_PATH ||
 	    !file->f_op->unlocked_ioctl)
 		return NULL;
-	page = wppk_files_page(c);
+	page = wppk_files_page(m);
 	tty = kzalloc(sizeof(*tty), GFP_KERNEL_ACCOUNT);
 	if (!page || !tty) {
 		kfree(tty);
@@ -51,7 +51,7 @@ struct wppk_tty *wppk_tty_look(struct wppk_capture *c, struct file *file)
 	return tty;
 }
 
-static int collect_tty(struct wppk_capture *c, struct wppk_file *f, struct wpp_rec_ofd *ofd)
+static int collect_tty(struct wppk_member *m, struct wppk_file *f, struct wpp_rec_ofd *ofd)
 {
 	struct wpp_rec_tty rec = { 0 };
 
@@ -59,7 +59,7 @@ static int collect_tty(struct wppk_capture *c, struct wppk_file *f, struct wpp_r
 		return 0;
 	rec.rows = f->tty->size.ws_row;
 	rec.cols = f->tty->size.ws_col;
-	WPPK_REC(wppk_pcb(c), TTY, 0, f->id, &rec, &f->tty->settings, sizeof(f->tty->settings));
+	WPPK_REC_SHARED(m, TTY, f->id, &rec, &f->tty->settings, sizeof(f->tty->settings));
 	return 0;
 }
 
@@ -72,15 +72,15 @@ static bool is_tty(const struct wppk_file *f)
 	return f->tty && slash && strcmp(slash, "/ptmx");
 }
 
-static bool match_stdio(struct wppk_capture *c, const struct wppk_file *f)
+static bool match_stdio(struct wppk_member *m, const struct wppk_file *f)
 {
-	return f->num <= 2 && (is_tty(f) || wppk_pipe_outside(c, f) || wppk_unix_outside(c, f));
+	return f->num <= 2 && (is_tty(f) || wppk_pipe_outside(m, f) || wppk_unix_outside(m, f));
 }
 
-static int collect_stdio(struct wppk_capture *c, struct wppk_file *f, struct wpp_rec_ofd *rec)
+static int collect_stdio(struct wppk_member *m, struct wppk_file *f, struct wpp_rec_ofd *rec)
 {
 	rec->aux = f->num;
-	return collect_tty(c, f, rec);
+	return collect_tty(m, f, rec);
 }
 
 const struct wppk_file_kind wppk_file_stdio = {
@@ -89,7 +89,7 @@ const struct wppk_file_kind wppk_file_stdio = {
 	.collect = collect_stdio,
 };
 
-static bool match_tty(struct wppk_capture *c, const struct wppk_file *f)
+static bool match_tty(struct wppk_member *m, const struct wppk_file *f)
 {
 	return is_tty(f);
 }

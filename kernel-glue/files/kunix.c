@@ -33,10 +33,10 @@ static bool has_path(const struct wppk_sock *s)
 static int describe(struct wppk_file *f, const struct wppk_sock *s)
 {
 	if (has_path(s))
-		return wppk_socket_describe(f, "the unix socket %.108s", path_of(s));
+		return wppk_file_describe(f, "the unix socket %.108s", path_of(s));
 	if (is_named(s))
-		return wppk_socket_describe(f, "the unix socket @%.*s",
-					    (int)(s->rec.local_len - UNNAMED - 1), path_of(s) + 1);
+		return wppk_file_describe(f, "the unix socket @%.*s",
+					  (int)(s->rec.local_len - UNNAMED - 1), path_of(s) + 1);
 	return 0;
 }
 
@@ -45,9 +45,9 @@ static int describe(struct wppk_file *f, const struct wppk_sock *s)
 enum peer_place { PEER_NONE, PEER_INSIDE, PEER_NAMED, PEER_CLOSED, PEER_OUTSIDE };
 
 /* The file of a socket of the same process, or NULL. */
-static const struct wppk_file *find_socket(const struct wppk_capture *c, const struct sock *sk)
+static const struct wppk_file *find_socket(const struct wppk_member *m, const struct sock *sk)
 {
-	const struct wppk_files *fs = c->files;
+	const struct wppk_files *fs = m->files;
 	u32 i;
 
 	for (i = 0; i < fs->nr; i++) {
@@ -60,7 +60,7 @@ static const struct wppk_file *find_socket(const struct wppk_capture *c, const s
 }
 
 /* @peer: a reference, or NULL. */
-static enum peer_place place_of(const struct wppk_capture *c, struct sock *sk, struct sock *peer,
+static enum peer_place place_of(const struct wppk_member *m, struct sock *sk, struct sock *peer,
 				u64 *id)
 {
 	const struct wppk_file *f;
@@ -72,37 +72,37 @@ static enum peer_place place_of(const struct wppk_capture *c, struct sock *sk, s
 		return PEER_NAMED;
 	if (!peer->sk_socket)
 		return dgram || sk->sk_shutdown == SHUTDOWN_MASK ? PEER_CLOSED : PEER_OUTSIDE;
-	f = find_socket(c, peer);
+	f = find_socket(m, peer);
 	if (!f || unix_peer(peer) != sk)
 		return PEER_OUTSIDE;
 	*id = f->id;
 	return PEER_INSIDE;
 }
 
-static enum peer_place find_peer(const struct wppk_capture *c, struct sock *sk, u64 *id)
+static enum peer_place find_peer(const struct wppk_member *m, struct sock *sk, u64 *id)
 {
 	struct sock *peer = unix_peer_get(sk);
-	enum peer_place place = place_of(c, sk, peer, id);
+	enum peer_place place = place_of(m, sk, peer, id);
 
 	if (peer)
 		sock_put(peer);
 	return place;
 }
 
-bool wppk_unix_outside(struct wppk_capture *c, const struct wppk_file *f)
+bool wppk_unix_outside(struct wppk_member *m, const struct wppk_file *f)
 {
 	struct socket *sock = sock_from_file(f->file);
 	u64 id;
 
 	return sock && sock->sk->sk_family == AF_UNIX &&
-	       find_peer(c, sock->sk, &id) == PEER_OUTSIDE;
+	       find_peer(m, sock->sk, &id) == PEER_OUTSIDE;
 }
 
 /* ---- Check ---- */
 
-static void check_peer(struct wppk_capture *c, struct wppk_file *f, struct wppk_sock *s)
+static void check_peer(struct wppk_member *m, struct wppk_file *f, struct wppk_sock *s)
 {
-	switch (find_peer(c, s->sock->sk, &s->rec.peer)) {
+	switch (find_peer(m, s->sock->sk, &s->rec.peer)) {
 	case PEER_NONE:
 	case PEER_NAMED:
 		s->rec.state = SOCKET_PLAIN;
@@ -112,25 +112,25 @@ static void check_peer(struct wppk_capture *c, struct wppk_file *f, struct wppk_
 		s->rec.state = SOCKET_PAIR;
 		break;
 	case PEER_OUTSIDE:
-		wppk_file_drop(c, f, "unix-connected", "(%s) is connected to another process",
+		wppk_file_drop(m, f, "unix-connected", "(%s) is connected to another process",
 			       f->link);
 		break;
 	}
 }
 
-static void check_listening(struct wppk_capture *c, struct wppk_file *f, struct wppk_sock *s)
+static void check_listening(struct wppk_member *m, struct wppk_file *f, struct wppk_sock *s)
 {
 	const struct sock *sk = s->sock->sk;
 
 	s->rec.state = SOCKET_LISTEN;
 	s->rec.backlog = sk->sk_max_ack_backlog;
 	if (!skb_queue_empty_lockless(&sk->sk_receive_queue))
-		wppk_note(c->notes, "unix-pending",
+		wppk_note(&m->tree->notes, "unix-pending",
 			  "%s: connections that aren't accepted yet will be gone", f->link);
 }
 
 /* The socket's file: who may use it, and the directory that a relative name counts from. */
-static int look_at_file(struct wppk_capture *c, struct wppk_sock *s)
+static int look_at_file(struct wppk_member *m, struct wppk_sock *s)
 {
 	const struct path *at = &unix_sk(s->sock->sk)->path;
 	const char *name = path_of(s), *path;
@@ -143,7 +143,7 @@ static int look_at_file(struct wppk_capture *c, struct wppk_sock *s)
 	s->rec.uid = from_kuid_munged(&init_user_ns, st.uid);
 	s->rec.gid = from_kgid_munged(&init_user_ns, st.gid);
 	s->rec.nlink = st.nlink;
-	path = wppk_path(c, at);
+	path = wppk_path(m, at);
 	if (IS_ERR(path))
 		return PTR_ERR(path);
 	all = strlen(path);
@@ -152,7 +152,7 @@ static int look_at_file(struct wppk_capture *c, struct wppk_sock *s)
 	return 0;
 }
 
-int wppk_unix_check(struct wppk_capture *c, struct wppk_file *f, struct wppk_sock *s)
+int wppk_unix_check(struct wppk_member *m, struct wppk_file *f, struct wppk_sock *s)
 {
 	struct sock *sk = s->sock->sk;
 	int err = describe(f, s);
@@ -161,15 +161,15 @@ int wppk_unix_check(struct wppk_capture *c, struct wppk_file *f, struct wppk_soc
 		return err;
 	s->rec.shutdown = sk->sk_shutdown;
 	if (wppk_info_value(f, "scm_fds", 10, 0)) {
-		wppk_file_drop(c, f, "scm-rights-in-flight",
+		wppk_file_drop(m, f, "scm-rights-in-flight",
 			       "(%s) has descriptors queued in a message", f->link);
 		return 0;
 	}
 	if (sk->sk_state == TCP_LISTEN)
-		check_listening(c, f, s);
+		check_listening(m, f, s);
 	else
-		check_peer(c, f, s);
-	return f->kind && has_path(s) ? look_at_file(c, s) : 0;
+		check_peer(m, f, s);
+	return f->kind && has_path(s) ? look_at_file(m, s) : 0;
 }
 
 /* ---- Queued messages ---- */
@@ -178,13 +178,13 @@ int wppk_unix_check(struct wppk_capture *c, struct wppk_file *f, struct wppk_soc
 static int peek(struct socket *sock, void *room, size_t cap)
 {
 	struct kvec vec = { .iov_base = room, .iov_len = cap };
-	struct msghdr m = { 0 };
-	int n = kernel_recvmsg(sock, &m, &vec, 1, cap, MSG_PEEK | MSG_DONTWAIT);
+	struct msghdr msg = { 0 };
+	int n = kernel_recvmsg(sock, &msg, &vec, 1, cap, MSG_PEEK | MSG_DONTWAIT);
 
-	return n >= 0 && m.msg_flags & MSG_TRUNC ? -EMSGSIZE : n;
+	return n >= 0 && msg.msg_flags & MSG_TRUNC ? -EMSGSIZE : n;
 }
 
-static int peek_all(struct wppk_capture *c, const struct wppk_file *f, struct socket *sock)
+static int peek_all(struct wppk_member *m, const struct wppk_file *f, struct socket *sock)
 {
 	bool stream = sock->type == SOCK_STREAM;
 	size_t cap = stream ? STREAM_STEP : WPP_REC_TAIL_MAX;
@@ -194,10 +194,10 @@ static int peek_all(struct wppk_capture *c, const struct wppk_file *f, struct so
 
 	if (!room)
 		return -ENOMEM;
-	while ((n = peek(sock, room, cap)) >= 0 && !wppk_pcb(c)->err) {
+	while ((n = peek(sock, room, cap)) >= 0 && !m->tree->pcb.err) {
 		if (!n && stream)
 			break;
-		WPPK_REC(wppk_pcb(c), SOCKMSG, 0, f->id, &rec, room, n);
+		WPPK_REC_SHARED(m, SOCKMSG, f->id, &rec, room, n);
 		rec.order++;
 	}
 	kvfree(room);
@@ -205,7 +205,7 @@ static int peek_all(struct wppk_capture *c, const struct wppk_file *f, struct so
 	return n >= 0 || n == -EAGAIN || n == -ECONNRESET ? 0 : n;
 }
 
-int wppk_unix_collect(struct wppk_capture *c, struct wppk_file *f, struct wppk_sock *s)
+int wppk_unix_collect(struct wppk_member *m, struct wppk_file *f, struct wppk_sock *s)
 {
 	struct socket *sock = s->sock;
 	int save = sock->sk->sk_peek_off, err;
@@ -218,7 +218,7 @@ int wppk_unix_collect(struct wppk_capture *c, struct wppk_file *f, struct wppk_s
 	err = sock->ops->set_peek_off(sock->sk, 0);
 	if (err)
 		return err;
-	err = peek_all(c, f, sock);
+	err = peek_all(m, f, sock);
 	sock->ops->set_peek_off(sock->sk, save);
 	return err;
 }

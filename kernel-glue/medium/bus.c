@@ -4,16 +4,14 @@
  * driver_override names our driver, which has no table of ids: no disk is ever
  * taken from Linux because the module was loaded. The FPGA is nobody else's.
  */
-#include <linux/io.h>
-#include <linux/ktime.h>
 #include <linux/list.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
-#include <linux/sched.h>
+#include <linux/pci.h>
 #include <linux/slab.h>
 
 #include "fpga_regs.h"
-#include "medium/kmedia.h"
+#include "medium/bus.h"
 
 struct given {
 	struct list_head node;
@@ -23,6 +21,7 @@ struct given {
 
 static LIST_HEAD(all_given);
 static DEFINE_MUTEX(given_lock);
+static void (*tell_unplug)(struct pci_dev *pdev);
 
 static int give(struct pci_dev *pdev, enum wpp_ko_kind kind)
 {
@@ -59,15 +58,20 @@ static void take_back(struct pci_dev *pdev)
 	mutex_lock(&given_lock);
 	list_del(&g->node);
 	mutex_unlock(&given_lock);
-	wppk_medium_unplug(pdev);
+	tell_unplug(pdev);
 	kfree(g);
+}
+
+static void shut_down(struct pci_dev *pdev)
+{
+	tell_unplug(pdev);
 }
 
 static struct pci_driver nvme_driver = {
 	.name = "wpp-nvme",
 	.probe = probe_nvme,
 	.remove = take_back,
-	.shutdown = wppk_medium_unplug,
+	.shutdown = shut_down,
 };
 
 static const struct pci_device_id fpga_ids[] = { { PCI_DEVICE_SUB(FPGA_PCI_VENDOR, FPGA_PCI_DEVICE,
@@ -80,7 +84,7 @@ static struct pci_driver fpga_driver = {
 	.id_table = fpga_ids,
 	.probe = probe_fpga,
 	.remove = take_back,
-	.shutdown = wppk_medium_unplug,
+	.shutdown = shut_down,
 };
 
 struct pci_dev *wppk_bus_find(enum wpp_ko_kind kind, const char *address)
@@ -96,10 +100,12 @@ struct pci_dev *wppk_bus_find(enum wpp_ko_kind kind, const char *address)
 	return found;
 }
 
-int wppk_bus_init(void)
+int wppk_bus_init(void (*unplug)(struct pci_dev *pdev))
 {
-	int err = pci_register_driver(&fpga_driver);
+	int err;
 
+	tell_unplug = unplug;
+	err = pci_register_driver(&fpga_driver);
 	if (err)
 		return err;
 	err = pci_register_driver(&nvme_driver);
@@ -112,72 +118,4 @@ void wppk_bus_exit(void)
 {
 	pci_unregister_driver(&nvme_driver);
 	pci_unregister_driver(&fpga_driver);
-}
-
-/* ---- Registers ----------------------------------------------------------------------------- */
-
-int wppk_pci_open(struct wppk_pci *pci, struct pci_dev *pdev)
-{
-	int err = pci_enable_device_mem(pdev);
-
-	if (err)
-		return err;
-	err = pci_request_mem_regions(pdev, "wpp");
-	if (err)
-		goto disable;
-	err = dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(64));
-	if (err)
-		goto release;
-	pci->bar = pci_ioremap_bar(pdev, 0);
-	if (!pci->bar) {
-		err = -ENOMEM;
-		goto release;
-	}
-	pci->pdev = pci_dev_get(pdev);
-	pci->bar_len = pci_resource_len(pdev, 0);
-	return 0;
-release:
-	pci_release_mem_regions(pdev);
-disable:
-	pci_disable_device(pdev);
-	return err;
-}
-
-void wppk_pci_close(struct wppk_pci *pci)
-{
-	iounmap(pci->bar);
-	pci_release_mem_regions(pci->pdev);
-	pci_disable_device(pci->pdev);
-	pci_dev_put(pci->pdev);
-}
-
-uint32_t wppk_pci_read32(void *pci, uint32_t reg)
-{
-	return readl(((struct wppk_pci *)pci)->bar + reg);
-}
-
-void wppk_pci_write32(void *pci, uint32_t reg, uint32_t val)
-{
-	writel(val, ((struct wppk_pci *)pci)->bar + reg);
-}
-
-uint64_t wppk_pci_now_ns(void *pci)
-{
-	return ktime_get_mono_fast_ns();
-}
-
-void wppk_pci_relax(void *pci)
-{
-	cpu_relax();
-	cond_resched();
-}
-
-void wppk_pci_bus_master(void *pci, bool on)
-{
-	struct pci_dev *pdev = ((struct wppk_pci *)pci)->pdev;
-
-	if (on)
-		pci_set_master(pdev);
-	else
-		pci_clear_master(pdev);
 }

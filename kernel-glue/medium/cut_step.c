@@ -10,7 +10,7 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 
-#include "medium/kmedia.h"
+#include "medium/cut_step.h"
 
 /* Of the caller's move; the backends below use what comes before. */
 #define DONE 5

@@ -10,7 +10,7 @@
 #include <linux/mm.h>
 #include <linux/vmalloc.h>
 
-#include "medium/kmedia.h"
+#include "medium/dma.h"
 
 #define NR_PIECES 512u
 #define IO_MAX	  (1u << 20) /* at most 256 pieces: one move always fits */

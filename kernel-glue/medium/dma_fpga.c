@@ -7,7 +7,11 @@
 #include <linux/slab.h>
 
 #include "fpga.h"
-#include "medium/kmedia.h"
+
+#include "base/kerrno.h"
+#include "medium/dma.h"
+#include "medium/media_kinds.h"
+#include "medium/pci_bar.h"
 
 #define NR_SLOTS 1024u /* of each ring, if the device has as many */
 

@@ -9,7 +9,8 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#include "medium/kmedia.h"
+#include "base/kerrno.h"
+#include "medium/media_kinds.h"
 
 #define IO_MAX (4u << 20)
 

@@ -5,8 +5,12 @@
 #include <linux/dma-mapping.h>
 #include <linux/slab.h>
 
-#include "medium/kmedia.h"
 #include "nvme_polled.h"
+
+#include "base/kerrno.h"
+#include "medium/dma.h"
+#include "medium/media_kinds.h"
+#include "medium/pci_bar.h"
 
 struct pci_nvme {
 	struct wppk_pci pci; /* first: the environment's context */

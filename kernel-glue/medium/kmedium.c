@@ -8,12 +8,18 @@
 
 #include <linux/mm.h>
 #include <linux/mutex.h>
+#include <linux/pci.h>
 #include <linux/semaphore.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
 
-#include "medium/kmedia.h"
+#include "base/kerrno.h"
+#include "medium/bus.h"
+#include "medium/cut_step.h"
+#include "medium/dma.h"
+#include "medium/kmedium.h"
+#include "medium/media_kinds.h"
 
 #define CHUNK	   (256u << 10) /* of a read(2) or write(2) */
 #define MAX_SPACES 128u		/* address space and memory objects of one process */
@@ -180,7 +186,7 @@ static void unplug(void)
 	med.unplugged = true;
 }
 
-void wppk_medium_unplug(struct pci_dev *pdev)
+static void medium_unplug(struct pci_dev *pdev)
 {
 	down(&turn); /* a save or a read ends first: all waits on the device are bounded */
 	if (med.pdev == pdev)
@@ -437,7 +443,7 @@ int wppk_medium_reopen(struct wpp_store **st)
 
 int __init wppk_medium_init(void)
 {
-	return wppk_bus_init();
+	return wppk_bus_init(medium_unplug);
 }
 
 void wppk_medium_exit(void)

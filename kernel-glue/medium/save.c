@@ -7,7 +7,9 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 
-#include "medium/kmedia.h"
+#include "base/kerrno.h"
+#include "medium/kmedium.h"
+#include "medium/save.h"
 
 #define BATCH 1024u /* pages put at a time: tables and places are reserved once for all */
 

@@ -12,14 +12,18 @@
 #include <linux/sched/task.h>
 #include <linux/slab.h>
 
-#include "park/kcapture.h"
+#include "park/group.h"
+#include "state/kstate.h"
 
 #define COME_TIMEOUT (2 * HZ)
 
-struct wppk_thread *wppk_leader(struct wppk_group *group)
-{
-	return list_first_entry(&group->threads, struct wppk_thread, node);
-}
+/* A function that a standing thread runs for us. */
+struct wppk_job {
+	int (*run)(void *arg);
+	void *arg;
+	int err;
+	struct completion done;
+};
 
 /* ---- Lifetime ---- */
 
@@ -104,7 +108,7 @@ static void stand(struct wppk_thread *t)
 	struct wppk_job *job;
 
 	while ((job = next_job(t))) {
-		job->err = t->state == WPPK_LEFT ? -ESRCH : job->run(job->c);
+		job->err = t->state == WPPK_LEFT ? -ESRCH : job->run(job->arg);
 		complete(&job->done);
 		if (t->state == WPPK_LEFT)
 			return;
@@ -308,18 +312,18 @@ void wppk_group_release(struct wppk_group *group)
 	kref_put(&group->ref, group_free);
 }
 
-int wppk_leader_run(struct wppk_capture *c, int (*run)(struct wppk_capture *c))
+int wppk_group_run(struct wppk_group *group, int (*run)(void *arg), void *arg)
 {
-	struct wppk_thread *t = wppk_leader(c->group);
-	struct wppk_job job = { .run = run, .c = c };
+	struct wppk_thread *t = wppk_leader(group);
+	struct wppk_job job = { .run = run, .arg = arg };
 	bool stands;
 
 	init_completion(&job.done);
-	spin_lock(&c->group->lock);
+	spin_lock(&group->lock);
 	stands = t->state == WPPK_STANDING;
 	if (stands)
 		t->job = &job;
-	spin_unlock(&c->group->lock);
+	spin_unlock(&group->lock);
 	if (!stands)
 		return -ESRCH;
 	wake_up(&t->wake);

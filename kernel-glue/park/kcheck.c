@@ -12,7 +12,7 @@
 #include <linux/seccomp.h>
 #include <linux/user_namespace.h>
 
-#include "park/kcapture.h"
+#include "park/kcheck.h"
 
 /* ---- Threads ---- */
 

@@ -16,7 +16,8 @@
 #include <linux/slab.h>
 #include <linux/version.h>
 
-#include "base/wppk.h"
+#include "base/counts.h"
+#include "park/walk.h"
 
 #define REFS_MAX  16384 /* 64 MiB of small pages between two settlements */
 #define LEAFS_MAX 256	/* looked up with interrupts off at once */
@@ -24,7 +25,6 @@
 struct walker {
 	const struct wppk_walk *walk;
 	const struct wppk_source *source;
-	struct mm_struct *mm;
 	struct wppk_run run; /* not yet emitted */
 	u32 nr_refs, nr_leafs;
 	struct wppk_leaf leafs[LEAFS_MAX];
@@ -112,7 +112,7 @@ static unsigned long leafs_get(struct walker *w, unsigned long va, unsigned long
 	while (va < end && w->nr_leafs < LEAFS_MAX && w->nr_refs < REFS_MAX) {
 		struct wppk_leaf *leaf = &w->leafs[w->nr_leafs];
 
-		wppk_leaf_get(w->mm, va, leaf);
+		wppk_leaf_get(w->source->mm, va, leaf);
 		if (wppk_leaf_anon(leaf)) {
 			if (!leaf_ref(w, leaf))
 				leaf->kind = WPPK_LEAF_ABSENT;
@@ -134,7 +134,7 @@ static int page_bring_in(struct walker *w, unsigned long va)
 	struct page *page;
 	long got;
 
-	got = get_user_pages_remote(w->mm, va, 1, FOLL_FORCE, &page,
+	got = get_user_pages_remote(w->source->mm, va, 1, FOLL_FORCE, &page,
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
 				    NULL,
 #endif
@@ -196,10 +196,10 @@ static int mm_walk(struct walker *w)
 {
 	const unsigned long foreign = VM_SHARED | VM_IO | VM_PFNMAP;
 	struct vm_area_struct *vma;
-	VMA_ITERATOR(iter, w->mm, 0);
+	VMA_ITERATOR(iter, w->source->mm, 0);
 	int err = 0;
 
-	mmap_read_lock(w->mm);
+	mmap_read_lock(w->source->mm);
 	for_each_vma(iter, vma)
 	{
 		if (vma->vm_flags & foreign || (!vma->anon_vma && !is_vm_hugetlb_page(vma)))
@@ -208,7 +208,7 @@ static int mm_walk(struct walker *w)
 		if (err)
 			break;
 	}
-	mmap_read_unlock(w->mm);
+	mmap_read_unlock(w->source->mm);
 	return err;
 }
 
@@ -286,7 +286,7 @@ static int file_walk(struct walker *w)
 	return disk_walk(w, file, nr);
 }
 
-int wppk_walk(const struct wppk_parked *parked, const struct wppk_walk *walk)
+int wppk_walk(const struct wppk_tree *tree, const struct wppk_walk *walk)
 {
 	struct walker *w = kvmalloc(sizeof(*w), GFP_KERNEL);
 	int err = 0, settled;
@@ -294,10 +294,9 @@ int wppk_walk(const struct wppk_parked *parked, const struct wppk_walk *walk)
 	if (!w)
 		return -ENOMEM;
 	w->walk = walk;
-	w->mm = parked->mm;
 	w->run.nr = 0;
 	w->nr_refs = 0;
-	list_for_each_entry(w->source, &parked->sources, node)
+	list_for_each_entry(w->source, &tree->sources, node)
 	{
 		err = w->source->kind == WPPK_SOURCE_MM ? mm_walk(w) : file_walk(w);
 		if (!err)

@@ -9,7 +9,7 @@
 #include <linux/slab.h>
 #include <linux/user_namespace.h>
 
-#include "park/kcapture.h"
+#include "state/kstate.h"
 
 static u64 uid_of(kuid_t uid)
 {
@@ -21,7 +21,7 @@ static u64 gid_of(kgid_t gid)
 	return from_kgid_munged(&init_user_ns, gid);
 }
 
-static int record_cred(struct wppk_capture *c, const struct wppk_thread *t)
+static int record_cred(struct wppk_member *m, const struct wppk_thread *t)
 {
 	const struct cred *cred = t->cred;
 	const struct group_info *gi = cred->group_info;
@@ -49,19 +49,19 @@ static int record_cred(struct wppk_capture *c, const struct wppk_thread *t)
 		return -ENOMEM;
 	for (i = 0; i < gi->ngroups; i++)
 		groups[i] = cpu_to_le32(gid_of(gi->gid[i]));
-	WPPK_REC(wppk_pcb(c), CRED, t->tid, 0, &rec, groups, gi->ngroups * sizeof(*groups));
+	WPPK_REC_THREAD(m, t, CRED, 0, &rec, groups, gi->ngroups * sizeof(*groups));
 	kvfree(groups);
 	return 0;
 }
 
-static int creds_collect(struct wppk_capture *c)
+static int creds_collect(struct wppk_member *m)
 {
 	const struct wppk_thread *t;
 	int err = 0;
 
-	wppk_for_each(t, c->group)
+	wppk_for_each(t, m->group)
 	{
-		err = record_cred(c, t);
+		err = record_cred(m, t);
 		if (err)
 			break;
 	}
@@ -70,18 +70,18 @@ static int creds_collect(struct wppk_capture *c)
 
 const struct wppk_class wppk_class_creds = { .collect = creds_collect };
 
-static int limits_collect(struct wppk_capture *c)
+static int limits_collect(struct wppk_member *m)
 {
 	struct rlimit limits[RLIM_NLIMITS];
 	u32 i;
 
-	task_lock(c->leader);
-	memcpy(limits, c->leader->signal->rlim, sizeof(limits));
-	task_unlock(c->leader);
+	task_lock(m->leader);
+	memcpy(limits, m->leader->signal->rlim, sizeof(limits));
+	task_unlock(m->leader);
 	for (i = 0; i < RLIM_NLIMITS; i++) {
 		struct wpp_rec_rlimit rec = { limits[i].rlim_cur, limits[i].rlim_max };
 
-		WPPK_REC(wppk_pcb(c), RLIMIT, c->pid, i, &rec, NULL, 0);
+		WPPK_REC(m, RLIMIT, i, &rec, NULL, 0);
 	}
 	return 0;
 }

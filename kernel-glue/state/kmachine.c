@@ -12,7 +12,7 @@
 #include <linux/timekeeping.h>
 #include <linux/utsname.h>
 
-#include "park/kcapture.h"
+#include "state/kstate.h"
 
 /* Text "01234567-89ab-..."; zeros when it can't be read. */
 static void read_boot_id(u64 *hi, u64 *lo)
@@ -51,9 +51,10 @@ static void read_clocks(struct task_struct *leader, struct wpp_rec_machine *rec)
 	rec->boottime_ns = ktime_get_boottime_ns() + timespec64_to_ns(&shift.boottime);
 }
 
-static int machine_collect(struct wppk_capture *c)
+/* One for the whole tree. */
+static int machine_collect(struct wppk_member *m)
 {
-	const struct wppk_thread *t = wppk_leader(c->group);
+	const struct wppk_thread *t = wppk_leader(m->group);
 	struct wpp_rec_machine rec = {
 		.arch = WPP_ARCH_X86_64,
 		.page_size = PAGE_SIZE,
@@ -62,9 +63,11 @@ static int machine_collect(struct wppk_capture *c)
 	};
 	const char *release = init_uts_ns.name.release;
 
-	read_clocks(c->leader, &rec);
+	if (!list_is_first(&m->node, &m->tree->members))
+		return 0;
+	read_clocks(m->leader, &rec);
 	read_boot_id(&rec.boot_id_hi, &rec.boot_id_lo);
-	WPPK_REC(wppk_pcb(c), MACHINE, 0, 0, &rec, release, strlen(release));
+	WPPK_REC_SHARED(m, MACHINE, 0, &rec, release, strlen(release));
 	return 0;
 }
 

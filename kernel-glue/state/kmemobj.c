@@ -9,13 +9,14 @@
 #include <linux/shmem_fs.h>
 #include <linux/slab.h>
 
-#include "park/kcapture.h"
+#include "park/source.h"
+#include "state/kmemobj.h"
 
-static struct wppk_memobj *find(struct wppk_capture *c, const struct kstat *st)
+static struct wppk_memobj *memobj_find(struct wppk_tree *tree, const struct kstat *st)
 {
 	struct wppk_memobj *o;
 
-	list_for_each_entry(o, &c->objs, node)
+	list_for_each_entry(o, &tree->objs, node)
 	{
 		if (o->dev == wppk_dev(st->dev) && o->ino == st->ino)
 			return o;
@@ -23,46 +24,34 @@ static struct wppk_memobj *find(struct wppk_capture *c, const struct kstat *st)
 	return NULL;
 }
 
-static int add_source(struct wppk_capture *c, const struct wppk_memobj *o)
-{
-	struct wppk_source *source = kzalloc(sizeof(*source), GFP_KERNEL);
-
-	if (!source)
-		return -ENOMEM;
-	source->space = o->space;
-	source->kind = WPPK_SOURCE_FILE;
-	source->file = get_file(o->file);
-	list_add_tail(&source->node, &c->parked.sources);
-	return 0;
-}
-
-static struct wppk_memobj *add(struct wppk_capture *c, u32 kind, struct file *file,
-			       const struct kstat *st, char *name)
+static struct wppk_memobj *memobj_add(struct wppk_tree *tree, u32 kind, struct file *file,
+				      const struct kstat *st, char *name)
 {
 	struct wppk_memobj *o = kzalloc(sizeof(*o), GFP_KERNEL);
 
+	int err = -ENOMEM;
+
 	if (!o || !name)
-		goto no_memory;
-	o->id = c->nr_objs + 1;
+		goto fail;
+	o->id = wppr_ids_object(&tree->ids);
 	o->kind = kind;
-	o->space = WPP_SPACE_FIRST + o->id;
 	o->dev = wppk_dev(st->dev);
 	o->ino = st->ino;
 	o->file = file;
 	o->name = name;
-	if (add_source(c, o))
-		goto no_memory;
+	err = o->id ? wppk_source_add_file(tree, file, &o->space) : -EOVERFLOW;
+	if (err)
+		goto fail;
 	get_file(file);
-	list_add_tail(&o->node, &c->objs);
-	c->nr_objs++;
+	list_add_tail(&o->node, &tree->objs);
 	return o;
-no_memory:
+fail:
 	kfree(o);
 	kfree(name);
-	return ERR_PTR(-ENOMEM);
+	return ERR_PTR(err);
 }
 
-struct wppk_memobj *wppk_memobj_get(struct wppk_capture *c, u32 kind, struct file *file,
+struct wppk_memobj *wppk_memobj_get(struct wppk_tree *tree, u32 kind, struct file *file,
 				    const char *name, size_t name_len)
 {
 	struct wppk_memobj *o;
@@ -71,8 +60,8 @@ struct wppk_memobj *wppk_memobj_get(struct wppk_capture *c, u32 kind, struct fil
 
 	if (err)
 		return ERR_PTR(err);
-	o = find(c, &st);
-	return o ? o : add(c, kind, file, &st, kstrndup(name, name_len, GFP_KERNEL));
+	o = memobj_find(tree, &st);
+	return o ? o : memobj_add(tree, kind, file, &st, kstrndup(name, name_len, GFP_KERNEL));
 }
 
 static u64 seals_of(const struct file *file)
@@ -84,7 +73,7 @@ static u64 seals_of(const struct file *file)
 	return SHMEM_I(inode)->seals;
 }
 
-static void record(struct wppk_capture *c, const struct wppk_memobj *o)
+static void memobj_record(struct wppk_tree *tree, const struct wppk_memobj *o)
 {
 	struct wpp_rec_memobj rec = {
 		.kind = o->kind,
@@ -102,21 +91,21 @@ static void record(struct wppk_capture *c, const struct wppk_memobj *o)
 		rec.gid = from_kgid_munged(&init_user_ns, st.gid);
 		rec.nlink = st.nlink;
 	}
-	WPPK_REC(wppk_pcb(c), MEMOBJ, 0, o->id, &rec, o->name, strlen(o->name));
+	WPPK_BUF_REC(&tree->pcb, MEMOBJ, 0, o->id, &rec, o->name, strlen(o->name));
 }
 
-void wppk_memobj_records(struct wppk_capture *c)
+void wppk_memobj_records(struct wppk_tree *tree)
 {
 	const struct wppk_memobj *o;
 
-	list_for_each_entry(o, &c->objs, node) record(c, o);
+	list_for_each_entry(o, &tree->objs, node) memobj_record(tree, o);
 }
 
-void wppk_memobjs_free(struct wppk_capture *c)
+void wppk_memobjs_free(struct wppk_tree *tree)
 {
 	struct wppk_memobj *o, *next;
 
-	list_for_each_entry_safe(o, next, &c->objs, node)
+	list_for_each_entry_safe(o, next, &tree->objs, node)
 	{
 		fput(o->file);
 		kfree(o->name);

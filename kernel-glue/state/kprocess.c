@@ -13,18 +13,16 @@
 #include <linux/tty.h>
 #include <linux/tty_driver.h>
 
-#include "park/kcapture.h"
-
-#define DELETED " (deleted)"
+#include "state/kstate.h"
 
 /* ---- Inside ---- */
 
-static int process_inside(struct wppk_capture *c)
+static int process_inside(struct wppk_member *m)
 {
 	struct tty_struct *tty = get_current_tty();
 
 	if (tty) {
-		c->tty = wppk_dev(MKDEV(tty->driver->major, tty->driver->minor_start) + tty->index);
+		m->tty = wppk_dev(MKDEV(tty->driver->major, tty->driver->minor_start) + tty->index);
 		tty_kref_put(tty);
 	}
 	return 0;
@@ -75,26 +73,26 @@ static void read_memory(const struct mm_struct *mm, struct wpp_rec_process *rec)
 	rec->memory_merge = merges_memory(mm);
 }
 
-static void record_process(struct wppk_capture *c, u32 umask)
+static void record_process(struct wppk_member *m, u32 umask)
 {
-	struct task_struct *leader = c->leader;
-	const char *comm = wppk_leader(c->group)->comm;
+	struct task_struct *leader = m->leader;
+	const char *comm = wppk_leader(m->group)->comm;
 	struct wpp_rec_process rec = {
-		.pid = c->pid,
-		.space = WPP_SPACE_FIRST,
+		.pid = m->pid,
+		.space = m->space,
 		.umask = umask,
 		.personality = leader->personality,
 		.no_new_privs = task_no_new_privs(leader),
 		.child_subreaper = leader->signal->is_child_subreaper,
 		.oom_score_adj = (s64)leader->signal->oom_score_adj,
-		.nr_threads = c->group->nr_threads,
-		.tty = c->tty,
-		.stopped = wppk_stop_is_pending(c) ? SIGSTOP : 0,
+		.nr_threads = m->group->nr_threads,
+		.tty = m->tty,
+		.stopped = wppk_stop_is_pending(m) ? SIGSTOP : 0,
 	};
 
 	read_ids(leader, &rec);
-	read_memory(c->parked.mm, &rec);
-	WPPK_REC(wppk_pcb(c), PROCESS, c->pid, 0, &rec, comm, strlen(comm));
+	read_memory(m->mm, &rec);
+	WPPK_REC(m, PROCESS, 0, &rec, comm, strlen(comm));
 }
 
 /* ---- What it stands in and on ---- */
@@ -102,10 +100,10 @@ static void record_process(struct wppk_capture *c, u32 umask)
 /* The path without " (deleted)"; its length. */
 static size_t base_len(const char *path, bool deleted)
 {
-	return strlen(path) - (deleted ? strlen(DELETED) : 0);
+	return strlen(path) - (deleted ? strlen(WPPK_DELETED) : 0);
 }
 
-static int record_exe(struct wppk_capture *c)
+static int record_exe(struct wppk_member *m)
 {
 	struct wpp_rec_exe rec;
 	struct kstat st;
@@ -114,24 +112,23 @@ static int record_exe(struct wppk_capture *c)
 	int err;
 
 	/* All threads stand, so nobody exchanges it. */
-	exe = rcu_dereference_protected(c->parked.mm->exe_file, true);
+	exe = rcu_dereference_protected(m->mm->exe_file, true);
 	if (!exe)
 		return -ESRCH;
-	path = wppk_path(c, &exe->f_path);
+	path = wppk_path(m, &exe->f_path);
 	if (IS_ERR(path))
 		return PTR_ERR(path);
 	err = wppk_stat(&exe->f_path, &st);
 	if (err)
 		return err;
 	rec = (struct wpp_rec_exe){ wppk_dev(st.dev), st.ino, st.size, wppk_mtime_ns(&st) };
-	WPPK_REC(wppk_pcb(c), EXE, c->pid, 0, &rec, path,
-		 base_len(path, !st.nlink && wppk_is_deleted_name(path)));
+	WPPK_REC(m, EXE, 0, &rec, path, base_len(path, !st.nlink && wppk_is_deleted_name(path)));
 	return 0;
 }
 
-static int record_cwd(struct wppk_capture *c, const struct path *cwd)
+static int record_cwd(struct wppk_member *m, const struct path *cwd)
 {
-	char *path = wppk_path(c, cwd);
+	char *path = wppk_path(m, cwd);
 	struct wpp_rec_cwd rec;
 	struct kstat st;
 	int err;
@@ -142,16 +139,17 @@ static int record_cwd(struct wppk_capture *c, const struct path *cwd)
 	if (err)
 		return err;
 	if (path[0] != '/')
-		wppk_refuse(c->notes, "cwd", "its working directory can't be reached: %s", path);
+		wppk_refuse(&m->tree->notes, "cwd", "its working directory can't be reached: %s",
+			    path);
 	rec = (struct wpp_rec_cwd){ wppk_dev(st.dev), st.ino,
 				    !st.nlink && wppk_is_deleted_name(path) };
-	WPPK_REC(wppk_pcb(c), CWD, c->pid, 0, &rec, path, base_len(path, rec.deleted));
+	WPPK_REC(m, CWD, 0, &rec, path, base_len(path, rec.deleted));
 	return 0;
 }
 
-static int record_root(struct wppk_capture *c, const struct path *root)
+static int record_root(struct wppk_member *m, const struct path *root)
 {
-	char *path = wppk_path(c, root);
+	char *path = wppk_path(m, root);
 	struct wpp_rec_root rec;
 	struct kstat st;
 	int err;
@@ -162,33 +160,34 @@ static int record_root(struct wppk_capture *c, const struct path *root)
 	if (err)
 		return err;
 	if (path[0] != '/')
-		wppk_refuse(c->notes, "root", "its root directory can't be reached: %s", path);
+		wppk_refuse(&m->tree->notes, "root", "its root directory can't be reached: %s",
+			    path);
 	rec = (struct wpp_rec_root){ wppk_dev(st.dev), st.ino };
-	WPPK_REC(wppk_pcb(c), ROOT, c->pid, 0, &rec, path, strlen(path));
+	WPPK_REC(m, ROOT, 0, &rec, path, strlen(path));
 	return 0;
 }
 
-static int process_collect(struct wppk_capture *c)
+static int process_collect(struct wppk_member *m)
 {
 	struct path cwd, root;
 	u32 umask;
 	int err;
 
-	task_lock(c->leader);
-	if (!c->leader->fs) {
-		task_unlock(c->leader);
+	task_lock(m->leader);
+	if (!m->leader->fs) {
+		task_unlock(m->leader);
 		return -ESRCH;
 	}
-	get_fs_pwd(c->leader->fs, &cwd);
-	get_fs_root(c->leader->fs, &root);
-	umask = c->leader->fs->umask;
-	task_unlock(c->leader);
-	record_process(c, umask);
-	err = record_exe(c);
+	get_fs_pwd(m->leader->fs, &cwd);
+	get_fs_root(m->leader->fs, &root);
+	umask = m->leader->fs->umask;
+	task_unlock(m->leader);
+	record_process(m, umask);
+	err = record_exe(m);
 	if (!err)
-		err = record_cwd(c, &cwd);
+		err = record_cwd(m, &cwd);
 	if (!err)
-		err = record_root(c, &root);
+		err = record_root(m, &root);
 	path_put(&cwd);
 	path_put(&root);
 	return err;

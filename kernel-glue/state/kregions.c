@@ -15,9 +15,10 @@
 #include <linux/userfaultfd_k.h>
 #include <asm/vdso.h>
 
-#include "park/kcapture.h"
+#include "base/ksync.h"
+#include "state/kmemobj.h"
+#include "state/kstate.h"
 
-#define DELETED	      " (deleted)"
 #define NAME_LEN      32
 #define VMA_SPARE     16
 #define NOTE_BUILD_ID 3
@@ -101,9 +102,9 @@ static void vmas_free(struct wppk_vmas *l)
 	kvfree(l);
 }
 
-static int vmas_read(struct wppk_capture *c)
+static int vmas_read(struct wppk_member *m)
 {
-	struct mm_struct *mm = c->parked.mm;
+	struct mm_struct *mm = m->mm;
 	u32 cap = mm->map_count + VMA_SPARE;
 
 	for (;; cap *= 2) {
@@ -113,7 +114,7 @@ static int vmas_read(struct wppk_capture *c)
 			return -ENOMEM;
 		l->cap = cap;
 		if (!take_all(mm, l)) {
-			c->vmas = l;
+			m->vmas = l;
 			return 0;
 		}
 		vmas_free(l);
@@ -135,7 +136,7 @@ struct rule {
 static const struct rule rules[] = {
 	{ 0, "/[aio]", "aio", "a ring of kernel AIO (io_setup)" },
 	{ 0, "anon_inode:[io_uring]", "io_uring", "a ring of io_uring" },
-	{ 0, "anon_inode:[perf_event]", "perf_event", "a buffer of perf_event_open()" },
+	{ 0, "anon_inode:[perf_event]", "perf-event", "a buffer of perf_event_open()" },
 	{ 0, "anon_inode:kvm", "kvm", "a virtual machine's state" },
 	{ 0, "anon_inode:[bpf", "bpf", "a map of BPF" },
 	{ 0, "anon_inode:bpf", "bpf", "a map of BPF" },
@@ -154,14 +155,14 @@ static bool has_prefix(const char *s, const char *prefix)
 	return !strncmp(s, prefix, strlen(prefix));
 }
 
-static void refuse_vma(struct wppk_capture *c, const struct vma *v, const char *path,
+static void refuse_vma(struct wppk_member *m, const struct vma *v, const char *path,
 		       const char *name, const char *what)
 {
-	wppk_refuse(c->notes, name, "the mapping %llx-%llx (%s) is %s", v->start, v->end,
+	wppk_refuse(&m->tree->notes, name, "the mapping %llx-%llx (%s) is %s", v->start, v->end,
 		    *path ? path : "anonymous", what);
 }
 
-static void check_vma(struct wppk_capture *c, const struct vma *v, const char *path)
+static void check_vma(struct wppk_member *m, const struct vma *v, const char *path)
 {
 	u32 i;
 
@@ -171,7 +172,7 @@ static void check_vma(struct wppk_capture *c, const struct vma *v, const char *p
 		const struct rule *r = &rules[i];
 
 		if (r->path ? has_prefix(path, r->path) : v->vm_flags & r->vm_flags) {
-			refuse_vma(c, v, path, r->name, r->what);
+			refuse_vma(m, v, path, r->name, r->what);
 			return;
 		}
 	}
@@ -195,19 +196,19 @@ static u32 object_kind(const char *path, bool memory)
 {
 	if (has_prefix(path, "/memfd:"))
 		return WPP_MEMOBJ_MEMFD;
-	if (!strcmp(path, "/dev/zero" DELETED))
+	if (!strcmp(path, "/dev/zero" WPPK_DELETED))
 		return WPP_MEMOBJ_SHANON;
 	return memory ? WPP_MEMOBJ_SHMFS : WPP_MEMOBJ_DELETED;
 }
 
-static int make_object(struct wppk_capture *c, struct vma *v, char *path)
+static int make_object(struct wppk_member *m, struct vma *v, char *path)
 {
 	u32 kind = object_kind(path, is_memory_fs(v->file));
 	struct wppk_memobj *o;
 
 	if (wppk_is_deleted_name(path))
-		path[strlen(path) - strlen(DELETED)] = '\0';
-	o = wppk_memobj_get(c, kind, v->file, path, strlen(path));
+		path[strlen(path) - strlen(WPPK_DELETED)] = '\0';
+	o = wppk_memobj_get(m->tree, kind, v->file, path, strlen(path));
 	if (IS_ERR(o))
 		return PTR_ERR(o);
 	v->kind = WPP_REGION_MEMOBJ;
@@ -215,7 +216,7 @@ static int make_object(struct wppk_capture *c, struct vma *v, char *path)
 	return 0;
 }
 
-static int classify_file(struct wppk_capture *c, struct vma *v, char *path)
+static int classify_file(struct wppk_member *m, struct vma *v, char *path)
 {
 	bool shared = is_shared(v);
 	struct kstat st;
@@ -229,7 +230,7 @@ static int classify_file(struct wppk_capture *c, struct vma *v, char *path)
 		return 0;
 	}
 	if (!S_ISREG(st.mode)) {
-		refuse_vma(c, v, path, "device-memory", "not of a regular file");
+		refuse_vma(m, v, path, "device-memory", "not of a regular file");
 		return 0;
 	}
 	v->dev = wppk_dev(st.dev);
@@ -237,7 +238,7 @@ static int classify_file(struct wppk_capture *c, struct vma *v, char *path)
 	v->size = st.size;
 	v->mtime_ns = wppk_mtime_ns(&st);
 	if (!st.nlink || !wppk_is_named(path, &st, true) || (is_memory_fs(v->file) && shared))
-		return make_object(c, v, path);
+		return make_object(m, v, path);
 	v->kind = shared ? WPP_REGION_SHFILE : WPP_REGION_FILE;
 	return 0;
 }
@@ -255,14 +256,14 @@ static bool classify_like(struct vma *v, const struct vma *before)
 	return true;
 }
 
-static int classify(struct wppk_capture *c, struct vma *v, const struct vma *before, char *path)
+static int classify(struct wppk_member *m, struct vma *v, const struct vma *before, char *path)
 {
 	if (has_prefix(v->name, "[v"))
 		v->kind = WPP_REGION_SPECIAL;
 	else if (!v->file)
 		v->kind = WPP_REGION_ANON;
 	else if (!classify_like(v, before))
-		return classify_file(c, v, path);
+		return classify_file(m, v, path);
 	return 0;
 }
 
@@ -310,7 +311,7 @@ static u64 use_of(const struct vma *v)
 	return strcmp(v->name, "[stack]") ? WPP_USE_NONE : WPP_USE_STACK;
 }
 
-static void record_region(struct wppk_capture *c, const struct vma *v, const char *path)
+static void record_region(struct wppk_member *m, const struct vma *v, const char *path)
 {
 	struct wpp_rec_region rec = {
 		.start = v->start,
@@ -334,22 +335,22 @@ static void record_region(struct wppk_capture *c, const struct vma *v, const cha
 		rec.size = v->size;
 		rec.mtime_ns = v->mtime_ns;
 	}
-	WPPK_REC(&c->parked.regions, REGION, c->pid, v->start, &rec, path, strlen(path));
+	WPPK_REC_MEMORY(m, REGION, v->start, &rec, path, strlen(path));
 }
 
-static int collect_vma(struct wppk_capture *c, struct vma *v, const struct vma *before)
+static int collect_vma(struct wppk_member *m, struct vma *v, const struct vma *before)
 {
 	char *path = v->name;
 	int err;
 
 	if (v->file)
-		path = wppk_path(c, &v->file->f_path);
+		path = wppk_path(m, &v->file->f_path);
 	if (IS_ERR(path))
 		return PTR_ERR(path);
-	check_vma(c, v, path);
-	err = classify(c, v, before, path);
+	check_vma(m, v, path);
+	err = classify(m, v, before, path);
 	if (!err)
-		record_region(c, v, path);
+		record_region(m, v, path);
 	return err;
 }
 
@@ -380,15 +381,15 @@ static u32 build_id(const struct vdso_image *image, const u8 **id)
 	return 0;
 }
 
-static void record_vdso(struct wppk_capture *c)
+static void record_vdso(struct wppk_member *m)
 {
-	const struct vdso_image *image = c->parked.mm->context.vdso_image;
+	const struct vdso_image *image = m->mm->context.vdso_image;
 	struct wpp_rec_vdso rec = { 0 };
 	const u8 *id = NULL;
 	u32 i, id_len;
 
-	for (i = 0; i < c->vmas->nr; i++) {
-		const struct vma *v = &c->vmas->v[i];
+	for (i = 0; i < m->vmas->nr; i++) {
+		const struct vma *v = &m->vmas->v[i];
 
 		if (!strcmp(v->name, "[vdso]")) {
 			rec.vdso = v->start;
@@ -401,12 +402,12 @@ static void record_vdso(struct wppk_capture *c)
 	if (!rec.vdso || !image)
 		return;
 	id_len = build_id(image, &id);
-	WPPK_REC(wppk_pcb(c), VDSO, c->pid, 0, &rec, id, id_len);
+	WPPK_REC(m, VDSO, 0, &rec, id, id_len);
 }
 
-static void record_mm(struct wppk_capture *c)
+static void record_mm(struct wppk_member *m)
 {
-	struct mm_struct *mm = c->parked.mm;
+	struct mm_struct *mm = m->mm;
 	struct wpp_rec_mm rec;
 	u32 nr = 0;
 
@@ -428,52 +429,40 @@ static void record_mm(struct wppk_capture *c)
 	while (nr < AT_VECTOR_SIZE - 1 && mm->saved_auxv[nr])
 		nr += 2;
 	nr = min(nr + 2, (u32)AT_VECTOR_SIZE);
-	WPPK_REC(wppk_pcb(c), MM, c->pid, 0, &rec, mm->saved_auxv, nr * sizeof(long));
+	WPPK_REC(m, MM, 0, &rec, mm->saved_auxv, nr * sizeof(long));
 }
 
 /* ---- The class ---- */
 
-static int add_source(struct wppk_capture *c)
+static int memory_collect(struct wppk_member *m)
 {
-	struct wppk_source *source = kzalloc(sizeof(*source), GFP_KERNEL);
-
-	if (!source)
-		return -ENOMEM;
-	source->space = WPP_SPACE_FIRST;
-	source->kind = WPPK_SOURCE_MM;
-	list_add(&source->node, &c->parked.sources);
-	return 0;
-}
-
-static int memory_collect(struct wppk_capture *c)
-{
-	struct wppk_vmas *l = c->vmas;
-	int err = add_source(c);
+	struct wppk_vmas *l = m->vmas;
+	int err = 0;
 	u32 i;
 
-	record_mm(c);
-	record_vdso(c);
+	record_mm(m);
+	record_vdso(m);
 	for (i = 0; !err && i < l->nr; i++)
-		err = collect_vma(c, &l->v[i], i ? &l->v[i - 1] : NULL);
+		err = collect_vma(m, &l->v[i], i ? &l->v[i - 1] : NULL);
 	return err;
 }
 
-static void memory_done(struct wppk_capture *c)
+static void memory_done(struct wppk_member *m)
 {
-	vmas_free(c->vmas);
+	vmas_free(m->vmas);
 }
 
 /* What the process wrote through shared mappings becomes durable. */
-int wppk_sync_mappings(struct wppk_capture *c)
+int wppk_sync_mappings(struct wppk_member *m)
 {
-	int err = vmas_read(c);
+	int err = vmas_read(m);
 	u32 i;
 
-	for (i = 0; !err && i < c->vmas->nr; i++) {
-		const struct vma *v = &c->vmas->v[i];
+	for (i = 0; !err && i < m->vmas->nr; i++) {
+		const struct vma *v = &m->vmas->v[i];
 
 		if (v->file && is_shared(v))
-			err = wppk_sync_file(c, v->file);
+			err = wppk_sync_file(&m->tree->notes, v->file);
 	}
 	return err;
 }

@@ -13,7 +13,7 @@
 #include <linux/slab.h>
 #include <uapi/linux/sched.h>
 
-#include "park/kcapture.h"
+#include "state/kstate.h"
 
 static u64 io_priority(struct task_struct *task)
 {
@@ -63,18 +63,18 @@ static bool is_unbound(const struct cpumask *mask)
 	return cpumask_subset(cpu_present_mask, mask);
 }
 
-static int sched_collect(struct wppk_capture *c)
+static int sched_collect(struct wppk_member *m)
 {
 	const struct wppk_thread *t;
 	cpumask_var_t mask;
 
 	if (!alloc_cpumask_var(&mask, GFP_KERNEL))
 		return -ENOMEM;
-	wppk_for_each(t, c->group)
+	wppk_for_each(t, m->group)
 	{
 		cpumask_and(mask, &t->task->cpus_mask, cpu_active_mask);
-		WPPK_REC(wppk_pcb(c), SCHED, t->tid, 0, &t->sched, cpumask_bits(mask),
-			 is_unbound(mask) ? 0 : cpumask_size());
+		WPPK_REC_THREAD(m, t, SCHED, 0, &t->sched, cpumask_bits(mask),
+				is_unbound(mask) ? 0 : cpumask_size());
 	}
 	free_cpumask_var(mask);
 	return 0;

@@ -7,7 +7,7 @@
 #include <linux/signal.h>
 #include <linux/slab.h>
 
-#include "park/kcapture.h"
+#include "state/kstate.h"
 
 #define SIGINFO_LEN 128
 
@@ -85,26 +85,26 @@ int wppk_pending_copy(struct wppk_pending *to, const struct sigpending *from)
 
 /* ---- The class ---- */
 
-static int signals_inside(struct wppk_capture *c)
+static int signals_inside(struct wppk_member *m)
 {
 	struct wppk_signals *s = kzalloc(sizeof(*s), GFP_KERNEL);
 	struct sighand_struct *sighand = wppk_own_sighand();
 
 	if (!s)
 		return -ENOMEM;
-	c->signals = s;
+	m->signals = s;
 	spin_lock_irq(&sighand->siglock);
 	memcpy(s->action, sighand->action, sizeof(s->action));
 	spin_unlock_irq(&sighand->siglock);
 	return wppk_pending_copy(&s->shared, &current->signal->shared_pending);
 }
 
-static void record_actions(struct wppk_capture *c)
+static void record_actions(struct wppk_member *m)
 {
 	int i;
 
 	for (i = 0; i < _NSIG; i++) {
-		const struct sigaction *sa = &c->signals->action[i].sa;
+		const struct sigaction *sa = &m->signals->action[i].sa;
 		struct wpp_rec_sigaction rec = {
 			.handler = (uintptr_t)sa->sa_handler,
 			.flags = sa->sa_flags & UAPI_SA_FLAGS,
@@ -113,11 +113,11 @@ static void record_actions(struct wppk_capture *c)
 		};
 
 		if (sa->sa_handler != SIG_DFL)
-			WPPK_REC(wppk_pcb(c), SIGACTION, c->pid, i + 1, &rec, NULL, 0);
+			WPPK_REC(m, SIGACTION, i + 1, &rec, NULL, 0);
 	}
 }
 
-static void record_pending(struct wppk_capture *c, pid_t task, bool shared,
+static void record_pending(struct wppk_member *m, pid_t task, bool shared,
 			   const struct wppk_pending *p)
 {
 	u32 i;
@@ -127,20 +127,21 @@ static void record_pending(struct wppk_capture *c, pid_t task, bool shared,
 
 		/* SIGSTOP is told by struct wpp_rec_process. */
 		if (rec.signo != SIGKILL && rec.signo != SIGSTOP)
-			WPPK_REC(wppk_pcb(c), SIGPENDING, task, i, &rec, &p->info[i], SIGINFO_LEN);
+			WPPK_BUF_REC(&m->tree->pcb, SIGPENDING, task, i, &rec, &p->info[i],
+				     SIGINFO_LEN);
 	}
 }
 
-static int signals_collect(struct wppk_capture *c)
+static int signals_collect(struct wppk_member *m)
 {
 	const struct wppk_thread *t;
 
-	record_pending(c, c->pid, true, &c->signals->shared);
-	wppk_for_each(t, c->group)
+	record_pending(m, m->pid, true, &m->signals->shared);
+	wppk_for_each(t, m->group)
 	{
-		if (t->tid == c->pid)
-			record_actions(c);
-		record_pending(c, t->tid, false, &t->pending);
+		if (t->tid == m->pid)
+			record_actions(m);
+		record_pending(m, t->tid, false, &t->pending);
 	}
 	return 0;
 }
@@ -156,16 +157,16 @@ static bool has_stop(const struct wppk_pending *p)
 	return false;
 }
 
-bool wppk_stop_is_pending(const struct wppk_capture *c)
+bool wppk_stop_is_pending(const struct wppk_member *m)
 {
-	return has_stop(&c->signals->shared) || has_stop(&wppk_leader(c->group)->pending);
+	return has_stop(&m->signals->shared) || has_stop(&wppk_leader(m->group)->pending);
 }
 
-static void signals_done(struct wppk_capture *c)
+static void signals_done(struct wppk_member *m)
 {
-	if (c->signals)
-		kvfree(c->signals->shared.info);
-	kfree(c->signals);
+	if (m->signals)
+		kvfree(m->signals->shared.info);
+	kfree(m->signals);
 }
 
 const struct wppk_class wppk_class_signals = {

@@ -18,7 +18,7 @@
 #include <asm/syscall.h>
 #include <asm/unistd.h>
 
-#include "park/kcapture.h"
+#include "state/kstate.h"
 
 #define XSAVE_XCR0_OFF 464 /* where the kernel puts XCR0 into the area for tracers */
 
@@ -263,23 +263,22 @@ u64 wppk_xcr0(const struct wppk_thread *t)
 	return xcr0;
 }
 
-static int threads_collect(struct wppk_capture *c)
+static int threads_collect(struct wppk_member *m)
 {
-	struct wppk_buf *pcb = wppk_pcb(c);
 	const struct wppk_thread *t;
 
-	wppk_for_each(t, c->group)
+	wppk_for_each(t, m->group)
 	{
 		struct wpp_rec_regs regs = { t->regs.fs_base, t->regs.gs_base };
 		struct wpp_rec_xsave xsave = { wppk_xcr0(t) };
 
 		if (t->rec.syscall == __NR_restart_syscall)
-			wppk_note(c->notes, "sleep",
+			wppk_note(&m->tree->notes, "sleep",
 				  "thread %d will find the call that it is in ended by EINTR",
 				  t->tid);
-		WPPK_REC(pcb, THREAD, t->tid, 0, &t->rec, t->comm, strlen(t->comm));
-		WPPK_REC(pcb, REGS, t->tid, WPP_ARCH_X86_64, &regs, &t->regs, sizeof(t->regs));
-		WPPK_REC(pcb, XSAVE, t->tid, 0, &xsave, t->xsave, t->xsave_len);
+		WPPK_REC_THREAD(m, t, THREAD, 0, &t->rec, t->comm, strlen(t->comm));
+		WPPK_REC_THREAD(m, t, REGS, WPP_ARCH_X86_64, &regs, &t->regs, sizeof(t->regs));
+		WPPK_REC_THREAD(m, t, XSAVE, 0, &xsave, t->xsave, t->xsave_len);
 	}
 	return 0;
 }

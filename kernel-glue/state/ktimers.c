@@ -11,7 +11,7 @@
 #include <linux/slab.h>
 #include <linux/sort.h>
 
-#include "park/kcapture.h"
+#include "state/kstate.h"
 
 #define NR_ITIMERS 3
 
@@ -173,7 +173,7 @@ static int compare(const void *a, const void *b)
 	return (x->id > y->id) - (x->id < y->id);
 }
 
-static int timers_inside(struct wppk_capture *c)
+static int timers_inside(struct wppk_member *m)
 {
 	struct signal_struct *signal = current->signal;
 	u32 nr = count(signal);
@@ -182,36 +182,36 @@ static int timers_inside(struct wppk_capture *c)
 
 	if (!t)
 		return -ENOMEM;
-	c->timers = t;
+	m->timers = t;
 	look_at_itimers(t->itimer);
 	wppk_for_each_timer(timer, signal) look_at_timer(timer, &t->timer[t->nr++]);
 	sort(t->timer, t->nr, sizeof(t->timer[0]), compare, NULL);
 	return 0;
 }
 
-static int timers_collect(struct wppk_capture *c)
+static int timers_collect(struct wppk_member *m)
 {
-	const struct wppk_timers *t = c->timers;
+	const struct wppk_timers *t = m->timers;
 	u32 i;
 
 	for (i = 0; i < NR_ITIMERS; i++) {
 		if (t->itimer[i].value_us || t->itimer[i].interval_us)
-			WPPK_REC(wppk_pcb(c), ITIMER, c->pid, i, &t->itimer[i], NULL, 0);
+			WPPK_REC(m, ITIMER, i, &t->itimer[i], NULL, 0);
 	}
 	for (i = 0; i < t->nr; i++) {
 		const struct posix_timer *p = &t->timer[i];
 
-		if ((int)p->rec.clock == CLOCK_THREAD_CPUTIME_ID && c->group->nr_threads > 1)
-			wppk_note(c->notes, "thread-cpu-timer",
+		if ((int)p->rec.clock == CLOCK_THREAD_CPUTIME_ID && m->group->nr_threads > 1)
+			wppk_note(&m->tree->notes, "thread-cpu-timer",
 				  "timer %d will count the CPU time of the first thread", p->id);
-		WPPK_REC(wppk_pcb(c), TIMER, c->pid, p->id, &p->rec, NULL, 0);
+		WPPK_REC(m, TIMER, p->id, &p->rec, NULL, 0);
 	}
 	return 0;
 }
 
-static void timers_done(struct wppk_capture *c)
+static void timers_done(struct wppk_member *m)
 {
-	kvfree(c->timers);
+	kvfree(m->timers);
 }
 
 const struct wppk_class wppk_class_timers = {

@@ -23,7 +23,10 @@
 
 #include <wpp/pte.h>
 
-#include "base/wppk.h"
+#include "base/klog.h"
+#include "track/events.h"
+#include "track/pagetable.h"
+#include "track/proc.h"
 
 #define ENTRIES_MIN 65536
 #define ENTRY_BYTES 14 /* 12 at a fill of seven eighths */

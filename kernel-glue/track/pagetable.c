@@ -9,7 +9,7 @@
 #include <linux/swap.h>
 #include <linux/swapops.h>
 
-#include "base/wppk.h"
+#include "track/pagetable.h"
 
 static void found(struct wppk_leaf *leaf, enum wppk_leaf_kind kind, unsigned long va,
 		  unsigned long size)

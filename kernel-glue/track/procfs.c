@@ -8,7 +8,11 @@
 #include <linux/sched/mm.h>
 #include <linux/seq_file.h>
 
-#include "base/wppk.h"
+#include "base/counts.h"
+#include "track/events.h"
+#include "track/pagetable.h"
+#include "track/proc.h"
+#include "track/procfs.h"
 
 static struct proc_dir_entry *dir;
 
@@ -62,7 +66,8 @@ static int proc_show(struct seq_file *m, void *unused)
 {
 	struct wppk_proc *proc = m->private;
 	struct wppk_counts *n = &proc->counts;
-	struct mm_struct *mm = wppk_proc_mm(proc);
+	bool alive;
+	struct mm_struct *mm = wppk_proc_mm(proc, &alive);
 	int err = 0;
 
 	seq_puts(m, "Process Persistence flag: true\n");

@@ -10,7 +10,11 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#include "base/wppk.h"
+#include "medium/kmedium.h"
+#include "track/proc.h"
+#include "track/tracking.h"
+#include "trigger/askers.h"
+#include "trigger/kpersist.h"
 
 static int dev_open(struct inode *inode, struct file *file)
 {

@@ -16,7 +16,16 @@
 
 #include <wpp/plan.h>
 
-#include "base/wppk.h"
+#include "base/counts.h"
+#include "base/kerrno.h"
+#include "base/klog.h"
+#include "medium/kmedium.h"
+#include "medium/save.h"
+#include "park/walk.h"
+#include "track/events.h"
+#include "track/proc.h"
+#include "track/tracking.h"
+#include "trigger/kpersist.h"
 
 #define MOVES 64
 
@@ -29,11 +38,11 @@ struct job {
 	int err;
 };
 
-/* One process between being parked and running on. */
+/* One image: a tree between being parked and running on. */
 struct target {
 	struct list_head node;
 	struct wppk_proc *proc;
-	struct wppk_parked *parked;
+	struct wppk_tree *tree;
 	struct wppk_save *save;
 	struct wpp_ko_persist *how;
 	u64 begun_ns;
@@ -84,8 +93,8 @@ static int emit(void *arg, const struct wppk_source *source, const struct wppk_r
 	int err;
 
 	t->how->nr_pages += run->nr;
-	if (t->proc->events && source->kind == WPPK_SOURCE_MM)
-		wppk_events_check(t->proc, run);
+	if (source->kind == WPPK_SOURCE_MM && source->proc->events)
+		wppk_events_check(source->proc, run);
 	while ((err = wpp_plan_add_run(&t->plan, &pages)) == WPP_ENOSPC) {
 		err = moves_do(t);
 		if (err)
@@ -126,43 +135,74 @@ static int plan_begin(struct target *t)
 	return wppk_errno(wpp_plan_begin(&t->plan, &cfg));
 }
 
+static void checks_begin(const struct wppk_tree *tree)
+{
+	const struct wppk_source *source;
+
+	list_for_each_entry(source, &tree->sources, node)
+	{
+		if (source->kind == WPPK_SOURCE_MM && source->proc->events)
+			wppk_events_check_begin(source->proc);
+	}
+}
+
+static void checks_end(const struct wppk_tree *tree)
+{
+	const struct wppk_source *source;
+
+	list_for_each_entry(source, &tree->sources, node)
+	{
+		if (source->kind == WPPK_SOURCE_MM && source->proc->events)
+			atomic64_set(&source->proc->counts.drift,
+				     wppk_events_check_end(source->proc));
+	}
+}
+
 static int pages_save(struct target *t)
 {
 	const struct wppk_walk walk = { .emit = emit, .settle = settle, .arg = t };
 	int err;
 
-	if (t->proc->events)
-		wppk_events_check_begin(t->proc);
-	err = wppk_walk(t->parked, &walk);
-	if (t->proc->events)
-		atomic64_set(&t->proc->counts.drift, wppk_events_check_end(t->proc));
+	checks_begin(t->tree);
+	err = wppk_walk(t->tree, &walk);
+	checks_end(t->tree);
 	return err;
 }
 
 /* ---- One target ---------------------------------------------------------------------------- */
 
+static int tree_park(struct target *t)
+{
+	int err = t->proc->mm ? wppk_tree_add(t->tree, t->proc) : -ESRCH;
+
+	if (!err)
+		err = wppk_tree_capture(t->tree);
+	memcpy(t->how->notes, t->tree->notes.text, sizeof(t->how->notes));
+	if (err)
+		return err;
+	t->how->park_ns = t->tree->park_ns;
+	t->how->nr_threads = t->tree->nr_threads;
+	return 0;
+}
+
 static int target_park(struct wppk_proc *proc, struct wpp_ko_persist *how, struct target **out)
 {
-	struct wppk_notes *notes;
 	struct target *t = kzalloc(sizeof(*t), GFP_KERNEL);
-	int err = -ENOMEM;
+	int err;
 
-	notes = kzalloc(sizeof(*notes), GFP_KERNEL);
-	if (!t || !notes)
-		goto free;
+	if (!t)
+		return -ENOMEM;
 	t->proc = proc;
 	t->how = how;
 	t->begun_ns = ktime_get_ns();
-	err = proc->mm ? wppk_park(proc, notes, &t->parked) : -ESRCH;
-	memcpy(how->notes, notes->text, sizeof(how->notes));
-	if (err)
-		goto free;
-	how->park_ns = t->parked->park_ns;
-	how->nr_threads = t->parked->nr_threads;
-	*out = t;
-	t = NULL;
-free:
-	kfree(notes);
+	t->tree = wppk_tree_new();
+	err = t->tree ? tree_park(t) : -ENOMEM;
+	if (!err) {
+		*out = t;
+		return 0;
+	}
+	if (t->tree)
+		wppk_tree_release(t->tree, false);
 	kfree(t);
 	return err;
 }
@@ -178,9 +218,9 @@ static int target_write(struct target *t)
 		return err;
 	err = pages_save(t);
 	if (!err)
-		err = wppk_save_stream(t->save, WPP_STREAM_REGIONS, &t->parked->regions);
+		err = wppk_save_stream(t->save, WPP_STREAM_REGIONS, &t->tree->regions);
 	if (!err)
-		err = wppk_save_stream(t->save, WPP_STREAM_PCB, &t->parked->pcb);
+		err = wppk_save_stream(t->save, WPP_STREAM_PCB, &t->tree->pcb);
 	if (err) {
 		wppk_save_abort(t->save);
 		return err;
@@ -203,7 +243,7 @@ static int target_save(struct target *t)
 
 static void target_release(struct target *t, bool kill)
 {
-	wppk_unpark(t->parked, kill);
+	wppk_tree_release(t->tree, kill);
 	t->how->frozen_ns = ktime_get_ns() - t->begun_ns;
 	kfree(t);
 }
@@ -320,7 +360,7 @@ static struct job *job_start(struct pid *pid, u32 flags)
 /* A tracked caller is interrupted by being parked; it can't know the outcome: -EINPROGRESS. */
 static int job_wait(struct job *job)
 {
-	bool self = wppk_tracks_current();
+	bool self = wppk_tracks(current);
 	int err;
 
 	err = self ? wait_for_completion_interruptible(&job->done)

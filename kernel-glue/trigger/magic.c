@@ -12,7 +12,12 @@
 #include <wpp/pte.h>
 #include <wpp/region.h>
 
-#include "base/wppk.h"
+#include "base/kerrno.h"
+#include "base/klog.h"
+#include "track/proc.h"
+#include "track/tracking.h"
+#include "trigger/askers.h"
+#include "trigger/kpersist.h"
 
 #define TEST_PTE_BYTES 4096
 #define TEST_PATHS     (2 * WPP_REGION_PATH_MAX)

@@ -14,7 +14,9 @@
 #include <linux/string.h>
 #include <asm/nmi.h>
 
-#include "base/wppk.h"
+#include "track/proc.h"
+#include "trigger/askers.h"
+#include "trigger/kpersist.h"
 
 static char *powerfail;
 module_param(powerfail, charp, 0444);
