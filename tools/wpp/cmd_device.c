@@ -70,7 +70,7 @@ static int list(struct tool *t)
 static void on_step(void *arg, const struct wpp_selftest *step)
 {
 	struct output *out = arg;
-	char time[16], rate[24] = "";
+	char time[16], bytes[16], rate[24] = "";
 
 	json_array_append_new(out->all,
 			      json_pack("{s:s, s:I, s:I}", "step", step->what, "ns",
@@ -78,8 +78,8 @@ static void on_step(void *arg, const struct wpp_selftest *step)
 	if (out->tool->json)
 		return;
 	if (step->bytes && step->ns) {
-		human_bytes((uint64_t)((double)step->bytes * 1e9 / (double)step->ns), rate);
-		strcat(rate, "/s");
+		human_bytes((uint64_t)((double)step->bytes * 1e9 / (double)step->ns), bytes);
+		snprintf(rate, sizeof(rate), "%s/s", bytes);
 	}
 	printf("%-40s %10s %14s\n", step->what, human_ns(step->ns, time), rate);
 }

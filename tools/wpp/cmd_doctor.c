@@ -11,7 +11,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "kernel.h"
+#include "tool.h"
 
 enum verdict {
 	GOOD,
@@ -138,12 +138,44 @@ static void check_recreate(struct examination *ex)
 		      "no CAP_SYS_RESOURCE: a hard limit above ours stays at ours");
 }
 
-static void check_module(struct examination *ex, const struct tool *t)
+static void describe_medium(const struct wppc_module_state *state, char *text, size_t size)
 {
-	char text[400];
-	bool good = kernel_describe(t, text, sizeof(text));
+	static const char *const kinds[] = { "none", "fpga", "nvme", "memory" };
+	const struct wpp_ko_medium *m = &state->medium;
+	char bytes[16];
 
-	found(ex, "module", good ? GOOD : MISSING, "%s", text);
+	if (state->medium_err == -ENODEV)
+		snprintf(text, size, "no medium attached");
+	else if (state->medium_err)
+		snprintf(text, size, "its medium: %s", wppc_strerror(state->medium_err));
+	else
+		snprintf(text, size, "medium %s%s%.*s of %s, %u tracked",
+			 m->kind < sizeof(kinds) / sizeof(kinds[0]) ? kinds[m->kind] : "unknown",
+			 *m->address ? " " : "", (int)sizeof(m->address), m->address,
+			 human_bytes(m->size, bytes), m->nr_tracked);
+}
+
+static void check_ko(struct examination *ex, const struct tool *t)
+{
+	bool used = wppc_module_is_used(t->conf);
+	enum verdict needed = used ? MISSING : GOOD;
+	struct wppc_module_state state;
+	char medium[160];
+
+	wppc_module_examine(&state);
+	if (!state.loaded) {
+		found(ex, "module", needed, "wpp.ko is not loaded%s",
+		      used ? ": modprobe wpp" : "; only backend = module needs it");
+	} else if (state.abi_err) {
+		found(ex, "module", needed, "wpp.ko is loaded; %s: %s", WPP_KO_DEVICE,
+		      wppc_strerror(state.abi_err));
+	} else if (state.abi != WPP_KO_ABI) {
+		found(ex, "module", MISSING, "wpp.ko is of another version: ABI %u, this is for %u",
+		      state.abi, WPP_KO_ABI);
+	} else {
+		describe_medium(&state, medium, sizeof(medium));
+		found(ex, "module", GOOD, "wpp.ko is loaded, ABI %u; %s", state.abi, medium);
+	}
 }
 
 static void check_medium(struct examination *ex, struct tool *t)
@@ -154,7 +186,7 @@ static void check_medium(struct examination *ex, struct tool *t)
 	char used[16], total[16];
 
 	found(ex, "config", GOOD, "%s: backend %s, path %s", wpp_conf_source(t->conf),
-	      wpp_conf_text(t->conf, "wpp", "backend"), medium_name(t));
+	      wpp_conf_text(t->conf, "wpp", "backend"), wppc_medium_name(t->conf));
 	if (wpp_media_open(t->conf, WPP_MEDIA_RDONLY | WPP_MEDIA_NOLOCK, &media, &err) != 0) {
 		found(ex, "medium", err.code == WPP_ENOENT ? LIMITED : MISSING, "%s%s", err.text,
 		      err.code == WPP_ENOENT
@@ -191,7 +223,7 @@ int cmd_doctor(struct tool *t, int argc, char **argv)
 	check_capture(&ex);
 	check_pages(&ex);
 	check_recreate(&ex);
-	check_module(&ex, t);
+	check_ko(&ex, t);
 	check_medium(&ex, t);
 	if (t->json)
 		print_json(json_pack("{s:O}", "checks", ex.all));

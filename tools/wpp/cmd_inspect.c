@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "image.h"
+#include "tool.h"
 
 #define TAIL_SHOWN 48u
 
@@ -88,7 +88,7 @@ static void record_print(const struct wpp_rec *rec)
 }
 
 /* Both streams, record by record. Returns 0 or the decoder's error. */
-static int show_records(const struct tool *t, const struct image *im, json_t *all)
+static int show_records(const struct tool *t, const struct wppc_view *view, json_t *all)
 {
 	static const enum wpp_stream streams[] = { WPP_STREAM_PCB, WPP_STREAM_REGIONS };
 	struct wpp_rec rec;
@@ -97,7 +97,7 @@ static int show_records(const struct tool *t, const struct image *im, json_t *al
 	for (size_t s = 0; s < 2 && err == WPP_ENOENT; s++) {
 		size_t pos = 0;
 
-		while ((err = image_next(im, streams[s], 0, &pos, &rec)) == 0) {
+		while ((err = wppc_view_next(view, streams[s], 0, &pos, &rec)) == 0) {
 			if (t->json)
 				json_array_append_new(all, record_json(&rec));
 			else
@@ -115,33 +115,35 @@ int cmd_inspect(struct tool *t, int argc, char **argv)
 	};
 	uint64_t generation = 0;
 	json_t *all;
-	struct image im;
+	struct wpp_media *media;
+	struct wppc_view view;
 	int opt, code, err;
 
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (opt != 'g')
 			return EXIT_USAGE;
-		if (!parse_number(optarg, INT64_MAX, &generation))
+		if (!wppc_parse_number(optarg, INT64_MAX, &generation))
 			return usage("inspect", "--generation: '%s' is no number", optarg);
 	}
-	if (optind + 1 != argc || !image_name_ok(argv[optind]))
+	if (optind + 1 != argc || !wppc_name_ok(argv[optind]))
 		return usage("inspect", "which image? wpp inspect NAME; see wpp ls");
-	code = image_open(t, argv[optind], generation, &im);
+	code = view_open(t, argv[optind], generation, &media, &view);
 	if (code)
 		return code;
 	if (!t->json)
 		printf("%s generation %" PRIu64 ": %" PRIu64 " pages, %" PRIu64
 		       " written, %u spaces\n",
-		       im.gen.image, im.gen.generation, im.gen.nr_pages, im.gen.nr_written,
-		       im.gen.nr_spaces);
+		       view.gen.image, view.gen.generation, view.gen.nr_pages, view.gen.nr_written,
+		       view.gen.nr_spaces);
 	all = json_array();
-	err = show_records(t, &im, all);
+	err = show_records(t, &view, all);
 	if (t->json)
-		print_json(json_pack(
-			"{s:s, s:I, s:I, s:I, s:O}", "name", im.gen.image, "generation",
-			(json_int_t)im.gen.generation, "pages", (json_int_t)im.gen.nr_pages,
-			"bytes", (json_int_t)(im.gen.nr_pages * WPP_PAGE_SIZE), "records", all));
+		print_json(json_pack("{s:s, s:I, s:I, s:I, s:O}", "name", view.gen.image,
+				     "generation", (json_int_t)view.gen.generation, "pages",
+				     (json_int_t)view.gen.nr_pages, "bytes",
+				     bytes_of(view.gen.nr_pages), "records", all));
 	json_decref(all);
-	image_close(&im);
+	wppc_view_close(&view);
+	wpp_media_close(media);
 	return err ? fail(err, argv[optind]) : EXIT_DONE;
 }

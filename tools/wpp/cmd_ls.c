@@ -1,138 +1,119 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* wpp ls: tracked processes and saved images. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
-#include "kernel.h"
+#include "tool.h"
 
-struct row {
-	const char *name;
-	const char *state; /* running: tracked and alive; saved: on the medium */
-	pid_t pid;	   /* 0: not running */
-	bool newest;	   /* of its name */
-	struct wpp_generation gen;
-	json_t *live; /* what the module tells of it; NULL: not tracked by the module */
-};
-
-static json_t *row_json(const struct row *r)
+/* running: tracked and alive; saved: on the medium */
+static const char *state_of(const struct wppc_image *row)
 {
-	return json_pack("{s:s, s:i, s:s, s:I, s:I, s:I, s:I, s:O*}", "name", r->name, "pid",
-			 r->pid, "state", r->state, "generation", (json_int_t)r->gen.generation,
-			 "bytes", (json_int_t)(r->gen.nr_pages * WPP_PAGE_SIZE), "pages",
-			 (json_int_t)r->gen.nr_pages, "saved_ns", (json_int_t)r->gen.realtime_ns,
-			 "live", r->live);
+	return row->pid ? "running" : "saved";
 }
 
-static json_int_t live_count(const struct row *r, const char *key)
+static json_t *row_json(const struct wppc_image *row, json_t *live)
 {
-	return json_integer_value(json_object_get(r->live, key));
+	return json_pack("{s:s, s:i, s:s, s:I, s:I, s:I, s:I, s:O*}", "name", row->name, "pid",
+			 row->pid, "state", state_of(row), "generation",
+			 (json_int_t)row->gen.generation, "bytes", bytes_of(row->gen.nr_pages),
+			 "pages", (json_int_t)row->gen.nr_pages, "saved_ns",
+			 (json_int_t)row->gen.realtime_ns, "live", live);
 }
 
-static void row_print(const struct row *r)
+static json_int_t live_count(const json_t *live, const char *key)
+{
+	return json_integer_value(json_object_get(live, key));
+}
+
+static void row_print(const struct wppc_image *row, const json_t *live)
 {
 	char bytes[16], when[32] = "-", pid[16] = "-", gen[24] = "-";
-	time_t s = (time_t)(r->gen.realtime_ns / 1000000000);
+	time_t s = (time_t)(row->gen.realtime_ns / 1000000000);
 	struct tm tm;
 
-	if (r->gen.realtime_ns && localtime_r(&s, &tm))
+	if (row->gen.realtime_ns && localtime_r(&s, &tm))
 		strftime(when, sizeof(when), "%F %T", &tm);
-	if (r->pid)
-		snprintf(pid, sizeof(pid), "%d", r->pid);
-	if (r->gen.generation)
-		snprintf(gen, sizeof(gen), "%" PRIu64, r->gen.generation);
-	printf("%-24s %8s %-8s %6s %12s  %s\n", r->name, pid, r->state, gen,
-	       r->gen.generation ? human_bytes(r->gen.nr_pages * WPP_PAGE_SIZE, bytes) : "-", when);
-	if (r->live)
+	if (row->pid)
+		snprintf(pid, sizeof(pid), "%d", row->pid);
+	if (row->gen.generation)
+		snprintf(gen, sizeof(gen), "%" PRIu64, row->gen.generation);
+	printf("%-24s %8s %-8s %6s %12s  %s\n", row->name, pid, state_of(row), gen,
+	       row->gen.generation ? human_bytes(row->gen.nr_pages * WPP_PAGE_SIZE, bytes) : "-",
+	       when);
+	if (live)
 		printf("  now: %" JSON_INTEGER_FORMAT " regions, %" JSON_INTEGER_FORMAT
 		       " pages resident, %" JSON_INTEGER_FORMAT
 		       " private, saved %" JSON_INTEGER_FORMAT " times\n",
-		       live_count(r, "regions"), live_count(r, "resident_pages"),
-		       live_count(r, "private_pages"), live_count(r, "persists"));
+		       live_count(live, "regions"), live_count(live, "resident_pages"),
+		       live_count(live, "private_pages"), live_count(live, "persists"));
 }
 
-static void emit(const struct tool *t, json_t *all, struct row *r)
+static void live_add(void *arg, const char *key, const char *value)
 {
-	if (r->pid && r->newest && kernel_is_used(t))
-		r->live = kernel_live(r->pid);
-	if (t->json)
-		json_array_append_new(all, row_json(r));
+	uint64_t number;
+
+	if (wppc_parse_number(value, INT64_MAX, &number))
+		json_object_set_new(arg, key, json_integer((json_int_t)number));
 	else
-		row_print(r);
-	json_decref(r->live);
+		json_object_set_new(arg, key, json_text(value));
 }
 
-static pid_t pid_of(const struct tracked *list, size_t nr, const char *name)
+/* What the module tells of it now; NULL: not tracked by the module. */
+static json_t *live_of(const struct tool *t, const struct wppc_image *row)
 {
-	for (size_t i = 0; i < nr; i++) {
-		if (strcmp(list[i].name, name) == 0)
-			return list[i].pid;
-	}
-	return 0;
+	json_t *live;
+
+	if (!row->pid || !row->newest || !wppc_module_is_used(t->conf))
+		return NULL;
+	live = json_object();
+	if (wppc_module_live(row->pid, live_add, live) == 0)
+		return live;
+	json_decref(live);
+	return NULL;
 }
 
-/* Tracked processes that were never saved, then each live generation. */
-static void list_all(const struct tool *t, struct wpp_store *st, const struct tracked *run,
-		     size_t nr, json_t *all)
+static void print_rows(const struct tool *t, const struct wppc_image *rows, size_t nr)
 {
-	struct wpp_generation gen, newest;
-	struct row row;
-	uint32_t pos = 0;
+	json_t *all = json_array(), *live;
 
+	if (!t->json)
+		printf("%-24s %8s %-8s %6s %12s  %s\n", "NAME", "PID", "STATE", "GEN", "SIZE",
+		       "SAVED");
 	for (size_t i = 0; i < nr; i++) {
-		if (st && generation_find(st, run[i].name, 0, &gen) == 0)
-			continue;
-		row = (struct row){
-			.name = run[i].name, .state = "running", .pid = run[i].pid, .newest = true
-		};
-		emit(t, all, &row);
+		live = live_of(t, &rows[i]);
+		if (t->json)
+			json_array_append_new(all, row_json(&rows[i], live));
+		else
+			row_print(&rows[i], live);
+		json_decref(live);
 	}
-	while (st && wpp_store_list(st, &pos, &gen) == 0) {
-		row = (struct row){ .name = gen.image,
-				    .pid = pid_of(run, nr, gen.image),
-				    .gen = gen };
-		row.state = row.pid ? "running" : "saved";
-		row.newest = generation_find(st, gen.image, 0, &newest) == 0 &&
-			     newest.generation == gen.generation;
-		emit(t, all, &row);
-	}
+	if (t->json)
+		print_json(json_pack("{s:O}", "images", all));
+	json_decref(all);
 }
 
 int cmd_ls(struct tool *t, int argc, char **argv)
 {
-	struct wpp_media *media = NULL;
-	struct wpp_media_error err;
-	struct tracked *run;
-	json_t *all;
+	struct wpp_media_error why;
+	struct wppc_image *rows;
+	struct wpp_media *media;
+	int code, err;
 	size_t nr;
-	int code;
 
 	if (argc > 1)
 		return usage("ls", "takes no argument '%s'", argv[1]);
 	code = conf_load(t);
 	if (code)
 		return code;
-	code = wpp_media_open(t->conf, WPP_MEDIA_RDONLY | WPP_MEDIA_NOLOCK, &media, &err);
-	if (code && code != WPP_ENOENT) {
-		complain("%s", err.text);
-		return exit_code_of(code);
-	}
-	code = track_list(t, &run, &nr);
-	if (code) {
-		wpp_media_close(media);
-		return fail(code, "tracked processes");
-	}
-	all = json_array();
-	if (!t->json)
-		printf("%-24s %8s %-8s %6s %12s  %s\n", "NAME", "PID", "STATE", "GEN", "SIZE",
-		       "SAVED");
-	list_all(t, media ? wpp_media_store(media) : NULL, run, nr, all);
-	if (t->json)
-		print_json(json_pack("{s:o}", "images", all));
-	else
-		json_decref(all);
-	free(run);
+	err = wpp_media_open(t->conf, WPP_MEDIA_RDONLY | WPP_MEDIA_NOLOCK, &media, &why);
+	if (err && err != WPP_ENOENT)
+		return fail_why(err, &why);
+	err = wppc_images_list(t->conf, media ? wpp_media_store(media) : NULL, &rows, &nr);
+	if (!err || nr)
+		print_rows(t, rows, nr);
+	free(rows);
 	wpp_media_close(media);
-	return EXIT_DONE;
+	return err ? fail(err, "tracked processes") : EXIT_DONE;
 }

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* wpp qualify: what a drive can do, and whether it keeps what it acknowledged. */
 #include <errno.h>
-#include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "qualify.h"
+#include "control/qualify.h"
+
+#include "tool.h"
+
+#define TELL_MAX 8u
 
 enum mode {
 	MEASURE,
@@ -20,120 +22,204 @@ struct request {
 	const char *size;
 	enum mode mode;
 	bool force;
+	struct wppc_sequence seq;
 };
 
-static void move_done(struct wpp_io *io, int err)
+struct output {
+	const struct tool *tool;
+	const struct wppc_drive *drive;
+	json_t *result;
+	uint64_t nr_lost;
+};
+
+/* ---- Measuring ---- */
+
+static void on_bandwidth(void *arg, double write_mib_s, double read_mib_s)
 {
-	*(int *)io->owner = err;
+	struct output *out = arg;
+
+	say(out->tool, "wpp:   write %.0f MiB/s (durable), read %.0f MiB/s, %u KiB a move",
+	    write_mib_s, read_mib_s, out->drive->medium->io_best >> 10);
+	json_object_set_new(out->result, "write_mib_s", json_real(write_mib_s));
+	json_object_set_new(out->result, "read_mib_s", json_real(read_mib_s));
 }
 
-int qualify_move(struct qualify *q, uint32_t op, uint32_t flags, uint64_t off, void *buf,
-		 uint32_t len)
+static void on_latency(void *arg, const struct wppc_latency *one)
 {
-	int result = 1;
-	struct wpp_io io = {
-		.op = op,
-		.flags = flags,
-		.len = len,
-		.off = off,
-		.buf = buf,
-		.done = move_done,
-		.owner = &result,
+	struct output *out = arg;
+
+	say(out->tool, "wpp:   %-14s p50 %8.1f   p99 %8.1f   p99.9 %8.1f   max %8.1f us", one->name,
+	    one->p50_us, one->p99_us, one->p999_us, one->max_us);
+	json_object_set_new(out->result, one->name,
+			    json_pack("{s:f, s:f, s:f, s:f, s:i}", "p50_us", one->p50_us, "p99_us",
+				      one->p99_us, "p999_us", one->p999_us, "max_us", one->max_us,
+				      "samples", (int)one->samples));
+}
+
+static int measure(struct tool *t, struct wppc_drive *drive)
+{
+	struct output out = { .tool = t, .drive = drive };
+	struct wppc_measure how = {
+		.bandwidth = on_bandwidth,
+		.latency = on_latency,
+		.arg = &out,
 	};
-	int err = q->be->ops->submit(q->be, &io);
+	struct wpp_media_error why;
+	int err;
 
-	while (!err && result > 0)
-		err = q->be->ops->poll(q->be) < 0 ? WPP_EIO : 0;
-	return err ? err : result;
+	out.result = json_pack("{s:o, s:I, s:i, s:i}", "path", json_text(drive->path), "size",
+			       (json_int_t)drive->medium->size, "logical_block",
+			       (int)drive->medium->io_align, "queue_depth",
+			       (int)drive->medium->queue_depth);
+	err = wppc_measure(drive, &how, &why);
+	if (!err && t->json)
+		print_json(json_incref(out.result));
+	json_decref(out.result);
+	return err ? fail_why(err, &why) : EXIT_DONE;
 }
 
-/* A file that is not there is made, written out; *@made tells. */
-static int make_file(const struct wpp_conf *conf, const char *path, bool *made)
-{
-	const struct wpp_backend_type *type = wpp_backend_type_find("nvme");
-	struct wpp_media_error err;
-	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+/* ---- Numbered blocks ---- */
 
-	*made = false;
-	if (fd < 0 && errno == EEXIST)
+static int print_line(const char *text)
+{
+	errno = 0;
+	if (puts(text) >= 0 && fflush(stdout) == 0)
 		return 0;
-	if (fd < 0) {
-		complain("%s: can't be made: %s", path, strerror(errno));
-		return EXIT_FAILED;
-	}
-	close(fd);
-	if (type->create(conf, path, wpp_conf_number(conf, "wpp", "size"), NULL, NULL, &err)) {
-		complain("%s", err.text);
-		unlink(path);
-		return EXIT_FAILED;
-	}
-	*made = true;
-	return 0;
+	return errno ? -errno : WPP_EIO;
 }
 
-static int make_conf(struct tool *t, const struct request *req, struct wpp_conf **out)
+static int on_begun(void *arg, uint64_t run)
 {
-	char *path = realpath(req->path, NULL);
-	struct wpp_media_error err;
-	int code = EXIT_USAGE;
+	char line[32];
 
-	*out = wpp_conf_new();
-	if (!path && req->path[0] != '/')
-		complain("%s: a file that is to be made needs a path that begins with /",
-			 req->path);
-	else if (wpp_conf_set(*out, "wpp", "backend", "nvme", &err) ||
-		 wpp_conf_set(*out, "wpp", "path", path ? path : req->path, &err) ||
-		 wpp_conf_set(*out, "wpp", "size", req->size, &err))
-		complain("%s", err.text);
-	else
-		code = 0;
-	(void)t;
-	free(path);
-	return code;
+	(void)arg;
+	snprintf(line, sizeof(line), "run %016" PRIx64, run);
+	return print_line(line);
 }
 
-static int run_on(struct qualify *q, const struct request *req, const struct wpp_conf *conf)
+static int on_written(void *arg, uint64_t number)
 {
-	uint32_t flags = req->mode == CHECK ? WPP_MEDIA_RDONLY : req->force ? WPP_MEDIA_FORCE : 0;
-	struct wpp_media_error err;
-	struct wpp_media *media;
-	int code;
+	char line[32];
 
-	if (wpp_media_open_raw(conf, flags, &media, &err)) {
-		complain("%s", err.text);
-		return exit_code_of(err.code);
-	}
-	q->be = wpp_media_backend(media);
-	q->m = wpp_media_medium(media);
-	q->path = wpp_media_path(media);
-	q->buf = aligned_alloc(QUALIFY_BLOCK, QUALIFY_BUF);
-	say(q->tool, "wpp: %s: %s", q->path, wpp_media_how(media));
-	if (!q->buf)
-		code = fail(WPP_ENOMEM, q->path);
-	else if (req->mode == MEASURE)
-		code = qualify_measure(q);
-	else
-		code = req->mode == WRITE ? qualify_write(q) : qualify_check(q);
-	free(q->buf);
-	wpp_media_close(media);
-	return code;
+	(void)arg;
+	snprintf(line, sizeof(line), "%" PRIu64, number);
+	return print_line(line);
 }
+
+static int write_sequence(struct wppc_drive *drive, const struct wppc_sequence *wanted)
+{
+	struct wppc_sequence seq = *wanted;
+	struct wpp_media_error why;
+	int err;
+
+	seq.begun = on_begun;
+	seq.written = on_written;
+	err = wppc_sequence_write(drive, &seq, &why);
+	return err ? fail_why(err, &why) : EXIT_DONE;
+}
+
+static void on_lost(void *arg, uint64_t number, uint64_t found)
+{
+	struct output *out = arg;
+
+	if (out->nr_lost++ >= TELL_MAX)
+		return;
+	if (found)
+		complain("%s: number %" PRIu64 " was acknowledged and is lost: %" PRIu64
+			 " is in its place",
+			 out->drive->path, number, found);
+	else
+		complain("%s: number %" PRIu64 " was acknowledged and is lost: nothing whole is in "
+			 "its place",
+			 out->drive->path, number);
+}
+
+static void print_checked(const char *path, const struct wppc_checked *c)
+{
+	static const char *const words[] = {
+		[WPPC_KEEPS] = "keeps",
+		[WPPC_LIES] = "lies",
+		[WPPC_NOTHING_ACKED] = "nothing acknowledged",
+	};
+
+	if (c->verdict > WPPC_NOTHING_ACKED)
+		return;
+	print_json(json_pack("{s:o, s:I, s:I, s:I, s:s}", "path", json_text(path), "acked",
+			     (json_int_t)c->acked, "newest", (json_int_t)c->newest, "lost",
+			     (json_int_t)c->nr_lost, "verdict", words[c->verdict]));
+}
+
+static int say_verdict(const struct tool *t, const char *path, const struct wppc_checked *c)
+{
+	switch (c->verdict) {
+	case WPPC_KEEPS:
+		say(t, "wpp: %s: all that was acknowledged up to number %" PRIu64 " is there", path,
+		    c->acked);
+		return EXIT_DONE;
+	case WPPC_LIES:
+		complain("%s: %" PRIu64 " acknowledged blocks are lost: this drive lies about "
+			 "flushes; do not trust it with images",
+			 path, c->nr_lost);
+		return EXIT_DAMAGED;
+	case WPPC_NOTHING_ACKED:
+		complain("%s: nothing was acknowledged: it ran too short", path);
+		return EXIT_NOTHING;
+	case WPPC_NO_SEQUENCE:
+		complain("%s: no sequence is there; wpp qualify --write makes one", path);
+		return EXIT_NOTHING;
+	case WPPC_SEQUENCE_LOST:
+	case WPPC_SEQUENCE_REPLACED:
+		break;
+	}
+	complain("%s: the sequence was acknowledged and %s: this drive lies about flushes", path,
+		 c->verdict == WPPC_SEQUENCE_LOST ? "is lost" : "another one is in its place");
+	return EXIT_DAMAGED;
+}
+
+static int check_sequence(struct tool *t, struct wppc_drive *drive,
+			  const struct wppc_sequence *wanted)
+{
+	struct output out = { .tool = t, .drive = drive };
+	struct wppc_sequence seq = *wanted;
+	struct wppc_checked checked;
+	struct wpp_media_error why;
+	int err;
+
+	seq.lost = on_lost;
+	seq.arg = &out;
+	err = wppc_sequence_check(drive, &seq, &checked, &why);
+	if (err)
+		return fail_why(err, &why);
+	if (t->json)
+		print_checked(drive->path, &checked);
+	return say_verdict(t, drive->path, &checked);
+}
+
+/* ---- The command ---- */
 
 /* A file that was made only to be measured goes again. */
-static int run(struct qualify *q, struct request *req)
+static int run(struct tool *t, struct request *req)
 {
-	struct wpp_conf *conf;
-	bool made = false;
-	int code = make_conf(q->tool, req, &conf);
+	uint32_t flags = req->mode == CHECK ? WPPC_DRIVE_RDONLY : WPPC_DRIVE_MAKE;
+	struct wpp_media_error why;
+	struct wppc_drive drive;
+	int code, err;
 
-	if (!code && req->mode != CHECK)
-		code = make_file(conf, wpp_conf_text(conf, "wpp", "path"), &made);
-	req->force |= made;
-	if (!code)
-		code = run_on(q, req, conf);
-	if (made && req->mode == MEASURE)
-		unlink(wpp_conf_text(conf, "wpp", "path"));
-	wpp_conf_free(conf);
+	if (req->force)
+		flags |= WPPC_DRIVE_FORCE;
+	err = wppc_drive_open(req->path, req->size, flags, &drive, &why);
+	if (err) {
+		code = fail_why(err, &why);
+		return err == WPP_EINVAL ? EXIT_USAGE : code;
+	}
+	say(t, "wpp: %s: %s", drive.path, wpp_media_how(drive.media));
+	if (req->mode == MEASURE)
+		code = measure(t, &drive);
+	else if (req->mode == WRITE)
+		code = write_sequence(&drive, &req->seq);
+	else
+		code = check_sequence(t, &drive, &req->seq);
+	wppc_drive_close(&drive, req->mode == MEASURE);
 	return code;
 }
 
@@ -145,7 +231,7 @@ static bool parse_run(const char *text, uint64_t *run)
 	return *run && !*end;
 }
 
-static int parse(struct qualify *q, struct request *req, int argc, char **argv)
+static int parse(struct request *req, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "write", no_argument, NULL, 'w' },
@@ -170,13 +256,14 @@ static int parse(struct qualify *q, struct request *req, int argc, char **argv)
 		else if (opt == 'f')
 			req->force = true;
 		else if (opt == 'a')
-			ok = parse_number(optarg, INT64_MAX, &q->acked);
+			ok = wppc_parse_number(optarg, INT64_MAX, &req->seq.acked);
 		else if (opt == 'r')
-			ok = parse_run(optarg, &q->run);
+			ok = parse_run(optarg, &req->seq.run);
 		else if (opt == 'n')
-			ok = parse_number(optarg, INT64_MAX, &q->count);
+			ok = wppc_parse_number(optarg, INT64_MAX, &req->seq.count);
 		else if (opt == 's')
-			ok = parse_number(optarg, 1u << 24, &q->slots) && q->slots >= 64;
+			ok = wppc_parse_number(optarg, 1u << 24, &req->seq.slots) &&
+			     req->seq.slots >= WPPC_SLOTS_MIN;
 		else if (opt == 'S')
 			req->size = optarg;
 		else
@@ -194,8 +281,7 @@ static int parse(struct qualify *q, struct request *req, int argc, char **argv)
 int cmd_qualify(struct tool *t, int argc, char **argv)
 {
 	struct request req = { .size = "256M" };
-	struct qualify q = { .tool = t };
-	int code = parse(&q, &req, argc, argv);
+	int code = parse(&req, argc, argv);
 
-	return code ? code : run(&q, &req);
+	return code ? code : run(t, &req);
 }

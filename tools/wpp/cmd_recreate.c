@@ -2,7 +2,6 @@
 /* wpp recreate: let a saved process go on (thesis 4.3, 5.1.3). */
 #include <inttypes.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "tool.h"
 
@@ -37,7 +36,7 @@ static int parse_args(struct tool *t, int argc, char **argv, struct recreate_arg
 			a->flags |= WPP_RECREATE_NEW_PID_NS;
 		else if (opt == 's')
 			a->flags |= WPP_RECREATE_STOPPED;
-		else if (opt == 'g' && !parse_number(optarg, INT64_MAX, &a->generation))
+		else if (opt == 'g' && !wppc_parse_number(optarg, INT64_MAX, &a->generation))
 			return usage("recreate", "--generation: '%s' is no number; see wpp ls",
 				     optarg);
 		else if (opt == 'f' && strcmp(optarg, "warn") == 0)
@@ -49,32 +48,46 @@ static int parse_args(struct tool *t, int argc, char **argv, struct recreate_arg
 		else if (opt == '?')
 			return EXIT_USAGE;
 	}
-	if (optind + 1 != argc || !image_name_ok(argv[optind]))
+	if (optind + 1 != argc || !wppc_name_ok(argv[optind]))
 		return usage("recreate", "which image? wpp recreate NAME; see wpp ls");
 	a->name = argv[optind];
 	return 0;
 }
 
-static void print_done(const struct tool *t, const struct recreate_args *a,
-		       const struct wpp_recreated *done, json_t *notes)
+static void print_done(const struct tool *t, const char *name, const struct wpp_recreated *done,
+		       json_t *notes)
 {
 	char bytes[16], first[16];
 
 	if (t->json)
 		print_json(json_pack("{s:s, s:i, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:O}", "name",
-				     a->name, "pid", done->pid, "state", "running", "generation",
+				     name, "pid", done->pid, "state", "running", "generation",
 				     (json_int_t)done->generation, "pages",
-				     (json_int_t)done->nr_pages, "bytes",
-				     (json_int_t)(done->nr_pages * WPP_PAGE_SIZE), "threads",
-				     (json_int_t)done->nr_threads, "first_instruction_ns",
-				     (json_int_t)done->first_instruction_ns, "read_ns",
-				     (json_int_t)done->read_ns, "notes", notes));
-	say(t, "wpp: %s goes on as pid %d: generation %" PRIu64 ", %s, after %s", a->name,
-	    done->pid, done->generation, human_bytes(done->nr_pages * WPP_PAGE_SIZE, bytes),
+				     (json_int_t)done->nr_pages, "bytes", bytes_of(done->nr_pages),
+				     "threads", (json_int_t)done->nr_threads,
+				     "first_instruction_ns", (json_int_t)done->first_instruction_ns,
+				     "read_ns", (json_int_t)done->read_ns, "notes", notes));
+	say(t, "wpp: %s goes on as pid %d: generation %" PRIu64 ", %s, after %s", name, done->pid,
+	    done->generation, human_bytes(done->nr_pages * WPP_PAGE_SIZE, bytes),
 	    human_ns(done->first_instruction_ns, first));
 }
 
-static int recreate(struct tool *t, const struct recreate_args *a, struct wpp_recreated *done)
+static int not_recreated(struct wpp_media *media, const char *name,
+			 const struct wpp_generation *gen, int err)
+{
+	if (!gen->generation) {
+		complain("%s: nothing to recreate on %s; see wpp ls", name, wpp_media_path(media));
+		if (wpp_media_diag(media))
+			complain_damage(wpp_media_path(media), wpp_media_diag(media));
+		return exit_code_of(err);
+	}
+	complain("%s: not recreated, the image is as it was: %s", name, wppc_strerror(err));
+	if (err == WPP_ECORRUPT)
+		offer_older(wpp_media_store(media), gen);
+	return exit_code_of(err);
+}
+
+static int recreate(struct tool *t, const struct recreate_args *a, pid_t *pid)
 {
 	struct wpp_recreate how = {
 		.size = sizeof(how),
@@ -82,7 +95,7 @@ static int recreate(struct tool *t, const struct recreate_args *a, struct wpp_re
 		.generation = a->generation,
 		.stdio = { 0, 1, 2 },
 	};
-	struct wpp_generation gen;
+	struct wppc_recreated done;
 	struct wpp_media *media;
 	struct talk talk;
 	json_t *notes;
@@ -91,60 +104,52 @@ static int recreate(struct tool *t, const struct recreate_args *a, struct wpp_re
 	code = medium_open(t, WPP_MEDIA_RDONLY | WPP_MEDIA_WAIT, &media);
 	if (code)
 		return code;
-	if (generation_find(wpp_media_store(media), a->name, a->generation, &gen) != 0) {
-		complain("%s: nothing to recreate on %s; see wpp ls", a->name,
-			 wpp_media_path(media));
-		code = EXIT_NOTHING;
-		if (wpp_media_diag(media)) {
-			complain_damage(wpp_media_path(media), wpp_media_diag(media));
-			code = EXIT_DAMAGED;
-		}
-		wpp_media_close(media);
-		return code;
-	}
 	if (a->detach)
 		how.stdio[0] = how.stdio[1] = how.stdio[2] = -1;
 	talk_begin(&talk, t, "recreate", a->name);
 	how.report = &talk.report;
-	err = wpp_process_recreate(wpp_media_store(media), a->name, &how, done);
+	err = wppc_recreate(t->conf, media, a->name, &how, &done);
 	notes = talk_end(&talk);
 	if (err) {
-		complain("%s: not recreated, the image is as it was: %s", a->name,
-			 wpp_strerror(err));
-		if (err == WPP_ECORRUPT)
-			offer_older(wpp_media_store(media), &gen);
-		code = exit_code_of(err);
+		code = not_recreated(media, a->name, &done.gen, err);
 	} else {
-		print_done(t, a, done, notes);
+		*pid = done.done.pid;
+		print_done(t, a->name, &done.done, notes);
+		if (done.track_err)
+			fail(done.track_err, "it runs, but can't be tracked");
 	}
 	json_decref(notes);
 	wpp_media_close(media);
 	return code;
 }
 
+static int check_not_running(const struct tool *t, const char *name)
+{
+	struct wppc_tracked other;
+	int err = wppc_track_find(t->conf, name, &other);
+
+	if (err)
+		return err == WPP_ENOENT ? 0 : fail(err, "tracked processes");
+	complain("%s: runs already, as pid %d", name, other.pid);
+	return EXIT_FAILED;
+}
+
 int cmd_recreate(struct tool *t, int argc, char **argv)
 {
 	struct recreate_args args = { 0 };
-	struct wpp_recreated done;
-	struct tracked other;
+	pid_t pid = 0;
 	int code, err;
 
 	code = parse_args(t, argc, argv, &args);
-	if (code)
+	if (!code)
+		code = check_not_running(t, args.name);
+	if (!code)
+		code = recreate(t, &args, &pid);
+	if (code || args.detach)
 		return code;
-	if (track_find(t, args.name, &other) == 0) {
-		complain("%s: runs already, as pid %d", args.name, other.pid);
-		return EXIT_FAILED;
-	}
-	code = recreate(t, &args, &done);
-	if (code)
-		return code;
-	err = track_add(t, args.name, done.pid, false);
+	code = foreground_wait(pid);
+	err = wppc_track_remove(t->conf, args.name);
 	if (err)
-		fail(err, "it runs, but can't be tracked");
-	if (args.detach)
-		return EXIT_DONE;
-	code = foreground_wait(done.pid);
-	track_remove(t, args.name);
+		fail(err, "it ended, but is in the list of tracked processes");
 	return code;
 }

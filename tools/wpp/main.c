@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* wpp: keep a process alive across a power loss. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -110,11 +111,20 @@ static bool wants_help(int argc, char **argv)
 	return argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0);
 }
 
+/* Data that did not get out is no success. */
+static int flush_output(int code)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return code;
+	complain("standard output: %s", errno ? strerror(errno) : "not written");
+	return code ? code : EXIT_FAILED;
+}
+
 int main(int argc, char **argv)
 {
 	struct tool t = { .progress = -1 };
 	const struct command *cmd;
-	int code, first;
+	int code = EXIT_USAGE, first;
 
 	first = parse_global(&t, argc, argv, &code);
 	if (!first)
@@ -128,5 +138,5 @@ int main(int argc, char **argv)
 		return EXIT_DONE;
 	}
 	optind = 0; /* a fresh getopt for the subcommand */
-	return cmd->run(&t, argc - first, argv + first);
+	return flush_output(cmd->run(&t, argc - first, argv + first));
 }

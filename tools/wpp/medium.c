@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 #include <inttypes.h>
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "tool.h"
 
@@ -16,15 +13,10 @@ int conf_load(struct tool *t)
 	return EXIT_USAGE;
 }
 
-const char *medium_name(const struct tool *t)
+void medium_warn(const struct tool *t, const struct wpp_media *media)
 {
-	const struct wpp_backend_type *type =
-		wpp_backend_type_find(wpp_conf_text(t->conf, "wpp", "backend"));
-
-	/* The default path is that of a file. */
-	if (type->locate && !wpp_conf_is_set(t->conf, "wpp", "path"))
-		return type->name;
-	return wpp_conf_text(t->conf, "wpp", "path");
+	if (media && !t->quiet && wpp_media_warning(media))
+		complain("%s", wpp_media_warning(media));
 }
 
 int medium_open(struct tool *t, uint32_t flags, struct wpp_media **out)
@@ -36,39 +28,20 @@ int medium_open(struct tool *t, uint32_t flags, struct wpp_media **out)
 	code = conf_load(t);
 	if (code)
 		return code;
-	if (wpp_media_open(t->conf, flags, out, &err) == 0) {
-		if (!t->quiet && wpp_media_warning(*out))
-			complain("%s", wpp_media_warning(*out));
-		return 0;
-	}
-	complain("%s", err.text);
-	return exit_code_of(err.code);
+	code = wpp_media_open(t->conf, flags, out, &err);
+	if (code)
+		return fail_why(code, &err);
+	medium_warn(t, *out);
+	return 0;
 }
 
-int generation_find(struct wpp_store *st, const char *image, uint64_t number,
-		    struct wpp_generation *gen)
+void offer_older(const struct wpp_store *st, const struct wpp_generation *gen)
 {
-	uint32_t pos = 0;
+	struct wpp_generation older;
 
-	while (wpp_store_list(st, &pos, gen) == 0) {
-		if (strcmp(gen->image, image) == 0 && (!number || gen->generation == number))
-			return 0;
-	}
-	return WPP_ENOENT;
-}
-
-void offer_older(struct wpp_store *st, const struct wpp_generation *gen)
-{
-	struct wpp_generation other;
-	uint32_t pos = 0;
-
-	while (wpp_store_list(st, &pos, &other) == 0) {
-		if (strcmp(other.image, gen->image) == 0 && other.generation < gen->generation) {
-			complain("%s: generation %" PRIu64 " is damaged; try --generation %" PRIu64,
-				 gen->image, gen->generation, other.generation);
-			return;
-		}
-	}
+	if (wppc_generation_older(st, gen, &older) == 0)
+		complain("%s: generation %" PRIu64 " is damaged; try --generation %" PRIu64,
+			 gen->image, gen->generation, older.generation);
 }
 
 void complain_damage(const char *path, const struct wpp_diag *diag)

@@ -1,24 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tool.h"
-
-bool parse_number(const char *text, uint64_t max, uint64_t *value)
-{
-	unsigned long long v;
-	char *end;
-
-	if (*text < '0' || *text > '9')
-		return false;
-	errno = 0;
-	v = strtoull(text, &end, 10);
-	if (errno || *end || v > max)
-		return false;
-	*value = v;
-	return true;
-}
 
 static bool name_list_one(struct name_list *l, const char *name, size_t len)
 {

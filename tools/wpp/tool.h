@@ -10,10 +10,12 @@
 
 #include <jansson.h>
 
-#include <wpp/conf.h>
-#include <wpp/media.h>
-#include <wpp/process.h>
-#include <wpp/store.h>
+#include "control/images.h"
+#include "control/jobs.h"
+#include "control/module.h"
+#include "control/text.h"
+#include "control/tracked.h"
+#include "control/why.h"
 
 /* Exit codes, documented in wpp(1). */
 enum exit_code {
@@ -64,10 +66,21 @@ void say(const struct tool *t, const char *fmt, ...) __attribute__((format(print
 void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* "wpp: SUBJECT: TEXT" for an error code, and the exit code that belongs to it. */
 int fail(int err, const char *subject);
+/* The same for what control says; nothing is printed when it says nothing. */
+int fail_why(int err, const struct wpp_media_error *why);
 int exit_code_of(int err);
 int usage(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Prints @data as one JSON document with "format_version": 1 added; takes the reference. */
 void print_json(json_t *data);
+/* Of whole pages. */
+static inline json_int_t bytes_of(uint64_t nr_pages)
+{
+	uint64_t bytes = nr_pages * WPP_PAGE_SIZE;
+
+	return (json_int_t)bytes;
+}
+/* A string; bytes that are no UTF-8, as names of files may have, are replaced. */
+json_t *json_text(const char *text);
 char *human_bytes(uint64_t bytes, char buf[16]);
 char *human_ns(uint64_t ns, char buf[16]);
 
@@ -85,8 +98,6 @@ void talk_begin(struct talk *k, const struct tool *t, const char *what, const ch
 json_t *talk_end(struct talk *k);
 
 /* ---- options.c ---- */
-/* Parses a positive decimal; false when it is none or larger than @max. */
-bool parse_number(const char *text, uint64_t max, uint64_t *value);
 /* A NULL-terminated list grown by one name; "a,b" adds two. Returns false when out of memory. */
 struct name_list {
 	const char **names;
@@ -94,52 +105,37 @@ struct name_list {
 };
 bool name_list_add(struct name_list *l, const char *comma_separated);
 
-/* ---- track.c: which processes are tracked on this machine since it booted; the module knows when
- * it tracks them ---- */
-struct tracked {
-	char name[WPP_IMAGE_NAME_MAX + 1];
-	pid_t pid;
-	uint64_t start_time; /* clock ticks since boot: pid and start time name a process */
-};
-bool image_name_ok(const char *name);
-/* Makes an image name of a program path: basename, unusable bytes replaced. */
-void image_name_of(const char *program, char name[WPP_IMAGE_NAME_MAX + 1]);
-/* @inherit: its children as well; only the module can. */
-int track_add(const struct tool *t, const char *name, pid_t pid, bool inherit);
-void track_remove(const struct tool *t, const char *name);
-/* The tracked process of that name that still runs. WPP_ENOENT when there is none. */
-int track_find(const struct tool *t, const char *name, struct tracked *out);
-/* All that still run, by name; malloced. Stale entries are removed. */
-int track_list(const struct tool *t, struct tracked **out, size_t *nr);
-uint64_t process_start_time(pid_t pid); /* 0: no such process */
-
 /* ---- medium.c: configuration and store; both complain themselves and return an exit code ---- */
 int conf_load(struct tool *t);
-/* What messages call the configured medium. */
-const char *medium_name(const struct tool *t);
 /* @flags: of wpp_media_open(); loads the configuration first. */
 int medium_open(struct tool *t, uint32_t flags, struct wpp_media **out);
-/* The newest generation of an image, or generation @number when it is not 0. */
-int generation_find(struct wpp_store *st, const char *image, uint64_t number,
-		    struct wpp_generation *gen);
+/* The warning of a medium that was opened by control; NULL: nothing. */
+void medium_warn(const struct tool *t, const struct wpp_media *media);
 /* Complains about a damaged place of the medium. */
 void complain_damage(const char *path, const struct wpp_diag *diag);
 /* Names the generation before a damaged one, if there is one. */
-void offer_older(struct wpp_store *st, const struct wpp_generation *gen);
+void offer_older(const struct wpp_store *st, const struct wpp_generation *gen);
+
+/* ---- view.c: one generation, opened for looking into it ---- */
+/* Complains itself. Returns 0 or an exit code. */
+int view_open(struct tool *t, const char *name, uint64_t generation, struct wpp_media **media,
+	      struct wppc_view *view);
+
+/* ---- begin.c: before a process is tracked; both complain themselves and return an exit code ----
+ */
+/* What only the module does is refused without it; with it, all must be there. */
+int check_module(const struct tool *t, const char *command, bool inherit);
+/* A free name: the one wished for, or NAME-2, NAME-3 ... when the user has not given it. */
+int choose_name(const struct tool *t, char name[WPP_IMAGE_NAME_MAX + 1], bool given);
+
+/* ---- persisted.c: what persist and trigger say of one process ---- */
+/* Takes the reference of @notes. @done: NULL when it failed with @err. Gives an object for --json.
+ */
+json_t *persisted_tell(const struct tool *t, const struct wppc_tracked *one, bool kill, int err,
+		       const struct wpp_persisted *done, json_t *notes);
 
 /* ---- wait.c: be the parent of a program in the foreground ---- */
 /* Passes signals on until @pid ends; its exit code as a shell gives it (128 + signal). */
 int foreground_wait(pid_t pid);
-
-/* ---- cmd_persist.c ---- */
-struct persist_request {
-	const char *name;
-	pid_t pid;
-	uint32_t flags; /* WPP_PERSIST_* */
-	const char *const *allow_lossy;
-};
-/* Persists one process; *@result is an object for --json, also when it failed. 0 or a wpp_err. */
-int persist_one(const struct tool *t, struct wpp_store *st, const struct persist_request *req,
-		json_t **result);
 
 #endif

@@ -2,6 +2,7 @@
 /* Talk goes to stderr, data to stdout. */
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -51,7 +52,14 @@ int exit_code_of(int err)
 
 int fail(int err, const char *subject)
 {
-	complain("%s: %s", subject, wpp_strerror(err));
+	complain("%s: %s", subject, wppc_strerror(err));
+	return exit_code_of(err);
+}
+
+int fail_why(int err, const struct wpp_media_error *why)
+{
+	if (*why->text)
+		complain("%s", why->text);
 	return exit_code_of(err);
 }
 
@@ -74,6 +82,23 @@ void print_json(json_t *data)
 	json_dumpf(data, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
 	fputc('\n', stdout);
 	json_decref(data);
+}
+
+json_t *json_text(const char *text)
+{
+	json_t *string = json_string(text);
+	char *copy;
+
+	if (string)
+		return string;
+	copy = strdup(text);
+	for (char *c = copy; c && *c; c++) {
+		if (*c & 0x80)
+			*c = '?';
+	}
+	string = json_string(copy ? copy : "?");
+	free(copy);
+	return string;
 }
 
 char *human_bytes(uint64_t bytes, char buf[16])
@@ -136,8 +161,9 @@ static void on_note(void *arg, const struct wpp_note *note)
 	struct talk *k = arg;
 
 	progress_clear(k);
-	json_array_append_new(k->notes, json_pack("{s:s, s:s, s:s}", "kind", kind_name(note->kind),
-						  "name", note->name, "text", note->text));
+	json_array_append_new(k->notes,
+			      json_pack("{s:s, s:s, s:o}", "kind", kind_name(note->kind), "name",
+					note->name, "text", json_text(note->text)));
 	if (k->tool->quiet && note->kind != WPP_NOTE_REFUSED && note->kind != WPP_NOTE_ERROR)
 		return;
 	if (note->kind == WPP_NOTE_INFO && !k->tool->verbose && k->tool->json)

@@ -30,7 +30,7 @@ int foreground_wait(pid_t pid)
 	sigaction(SIGQUIT, &ignore, NULL);
 	while (waitpid(pid, &status, 0) < 0) {
 		if (errno != EINTR)
-			return EXIT_FAILED;
+			return fail(-errno, "waiting for the program");
 	}
 	foreground_pid = 0;
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
