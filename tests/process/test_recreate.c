@@ -39,9 +39,8 @@ static struct image image;
 static struct subject subject;
 
 /* A program that was persisted and killed. Returns its pid. */
-static pid_t persisted(char *program)
+static pid_t persisted_by(char *const argv[])
 {
-	char *argv[] = { program, NULL };
 	pid_t pid;
 
 	image = (struct image){ 0 };
@@ -52,6 +51,13 @@ static pid_t persisted(char *program)
 		fail("persist: %s", image.notes);
 	subject_gone(&subject);
 	return pid;
+}
+
+static pid_t persisted(char *program)
+{
+	char *argv[] = { program, NULL };
+
+	return persisted_by(argv);
 }
 
 static int recreate(void)
@@ -124,6 +130,25 @@ static void test_stopped(void **state)
 	assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
 	assert_true(WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP);
 	kill(pid, SIGCONT);
+	subject_check(&subject);
+	finish();
+}
+
+static void test_parent_death_is_told_once(void **state)
+{
+	char setpriv[] = "/usr/bin/setpriv", option[] = "--pdeathsig=USR1";
+	char *argv[] = { setpriv, option, counter, NULL };
+	const char *told;
+
+	(void)state;
+	if (access(setpriv, X_OK))
+		skip();
+	persisted_by(argv);
+	assert_int_equal(recreate(), 0);
+	told = strstr(image.notes, "when its parent dies");
+	assert_true(image_noted(&image, "pdeath-signal"));
+	assert_non_null(told);
+	assert_null(strstr(told + 1, "when its parent dies"));
 	subject_check(&subject);
 	finish();
 }
@@ -343,6 +368,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pid_taken),
 		cmocka_unit_test(test_stopped),
+		cmocka_unit_test(test_parent_death_is_told_once),
 		cmocka_unit_test(test_rootless),
 		cmocka_unit_test(test_vdso_of_another_kernel),
 		cmocka_unit_test(test_lesser_processor),
