@@ -48,7 +48,7 @@ struct rule {
 static const struct rule refused_paths[] = {
 	{ "/[aio]", "aio", "a ring of kernel AIO (io_setup)" },
 	{ "anon_inode:[io_uring]", "io_uring", "a ring of io_uring" },
-	{ "anon_inode:[perf_event]", "perf_event", "a buffer of perf_event_open()" },
+	{ "anon_inode:[perf_event]", "perf-event", "a buffer of perf_event_open()" },
 	{ "anon_inode:kvm", "kvm", "a virtual machine's state" },
 	{ "anon_inode:[bpf", "bpf", "a map of BPF" },
 	{ "anon_inode:bpf", "bpf", "a map of BPF" },
