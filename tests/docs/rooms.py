@@ -9,7 +9,7 @@ import os
 import re
 import sys
 
-SPLIT = ('libwpp', 'backends', 'user-glue', 'kernel-glue', 'firmware-glue', 'tools')
+SPLIT = ('libwpp', 'backends', 'user-glue', 'kernel-glue', 'firmware-glue', 'control', 'tools')
 ENDS = ('.c', '.h', '.S')
 
 
