@@ -7,8 +7,8 @@
 #include "media_priv.h"
 #include "base/fail.h"
 
-/* Shared memory objects of one process (or tree), each a page space of its own. */
-#define MAX_SPACES 1024u
+/* Page spaces that an image may grow to: address spaces and shared memory objects, each one. */
+#define SPACES_MIN 1024u
 
 struct wpp_media {
 	int fd;	   /* holds the lock */
@@ -42,32 +42,65 @@ static int explain(int code, const char *path, const struct wpp_diag *diag,
 	}
 }
 
+/* Twice what the largest image on the medium has; WPP_GENERATION_BIG is for who has less memory. */
+static int choose_sizes(struct wpp_media *media, struct wpp_store_cfg *cfg)
+{
+	struct wpp_store_needs needs = { .size = sizeof(needs) };
+	void *scratch = aligned_alloc(WPP_PAGE_SIZE, WPP_PAGE_SIZE);
+	int code = scratch ? wpp_store_needs(media->be, &media->medium, cfg->label_off, &needs,
+					     scratch)
+			   : WPP_ENOMEM;
+
+	free(scratch);
+	if (code)
+		return code;
+	cfg->max_spaces = needs.max_spaces > SPACES_MIN / 2 ? 2 * needs.max_spaces : SPACES_MIN;
+	if (!wpp_store_workspace(&media->geometry, &media->medium, cfg))
+		cfg->max_spaces = needs.max_spaces; /* near the most that an image can have */
+	return 0;
+}
+
+/* Most of it is never touched. What is there for a smaller one is enough to open the store. */
+static int map_workspace(struct wpp_media *media, struct wpp_store_cfg *cfg)
+{
+	void *ws = MAP_FAILED;
+	uint64_t len = 0;
+
+	for (int try = 0; ws == MAP_FAILED && try < 2; try++) {
+		if (try)
+			cfg->max_spaces = SPACES_MIN;
+		len = wpp_store_workspace(&media->geometry, &media->medium, cfg);
+		if (!len)
+			return WPP_EINVAL;
+		ws = mmap(NULL, len, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	}
+	if (ws == MAP_FAILED)
+		return WPP_ENOMEM;
+	media->workspace = ws;
+	media->workspace_len = len;
+	return 0;
+}
+
 static int open_store(struct wpp_media *media, const struct wpp_conf *conf, uint32_t flags)
 {
 	struct wpp_store_cfg cfg = {
 		.size = sizeof(cfg),
 		.flags = flags & WPP_MEDIA_RDONLY ? WPP_STORE_RDONLY : 0,
 		.generations = (uint32_t)wpp_conf_number(conf, "wpp", "generations"),
-		.max_spaces = MAX_SPACES,
 	};
 	int code = wppi_media_find_store(media->be, &media->medium, &media->geometry);
-	uint64_t len;
-	void *ws;
 
 	if (code)
 		return code;
 	cfg.label_off = media->geometry.base[WPP_SEC_INTERNAL];
-	len = wpp_store_workspace(&media->geometry, &media->medium, &cfg);
-	if (!len)
-		return WPP_EINVAL;
-	ws = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-		  -1, 0);
-	if (ws == MAP_FAILED)
-		return WPP_ENOMEM;
-	media->workspace = ws;
-	media->workspace_len = len;
-	return wpp_store_open(&media->store, media->be, &media->medium, &cfg, ws, len,
-			      &media->diag);
+	code = choose_sizes(media, &cfg);
+	if (!code)
+		code = map_workspace(media, &cfg);
+	if (code)
+		return code;
+	return wpp_store_open(&media->store, media->be, &media->medium, &cfg, media->workspace,
+			      media->workspace_len, &media->diag);
 }
 
 static int open_backend(struct wpp_media *media, const struct wpp_conf *conf, uint32_t flags,

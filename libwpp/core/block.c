@@ -50,6 +50,17 @@ int wppi_block_read(struct wpp_store *st, const char *what, uint32_t place, uint
 	return WPP_ECORRUPT;
 }
 
+int wppi_block_claim(const struct wpp_store *st, struct wppi_bitmap *blocks, enum wpp_section sec,
+		     uint32_t place, const char *what, uint64_t from, struct wpp_diag *diag)
+{
+	if (wppi_place_ok(st, sec, place) && !wppi_bitmap_test(blocks, place)) {
+		wppi_bitmap_set(blocks, place);
+		return 0;
+	}
+	wppi_diag(diag, what, from, 0, place);
+	return WPP_ECORRUPT;
+}
+
 bool wppi_block_is_zero(const void *block)
 {
 	const uint8_t *p = block;

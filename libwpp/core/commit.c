@@ -193,6 +193,7 @@ static void fill_gen(const struct wpp_writer *w, uint64_t realtime_ns, struct wp
 	gen->nr_spaces = st->map.nr_spaces;
 	gen->slot = wppi_slot_pick(st);
 	gen->readers = 0;
+	gen->big = false;
 }
 
 static void encode_record(const struct wpp_writer *w, const struct wppi_gen *gen,

@@ -146,6 +146,7 @@ void wppi_gen_describe(const struct wppi_gen *g, struct wpp_generation *gen)
 		.nr_written = g->nr_written,
 		.realtime_ns = g->realtime_ns,
 		.nr_spaces = g->nr_spaces,
+		.flags = g->big ? WPP_GENERATION_BIG : 0,
 	};
 	wpp_memcpy(gen->image, g->image, sizeof(gen->image));
 }

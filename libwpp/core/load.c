@@ -17,12 +17,7 @@ struct walk {
 static int claim(struct walk *wk, enum wpp_section sec, uint32_t place, const char *what,
 		 uint64_t from)
 {
-	if (wppi_place_ok(wk->st, sec, place) && !wppi_bitmap_test(wk->blocks, place)) {
-		wppi_bitmap_set(wk->blocks, place);
-		return 0;
-	}
-	wppi_diag(wk->diag, what, from, 0, place);
-	return WPP_ECORRUPT;
+	return wppi_block_claim(wk->st, wk->blocks, sec, place, what, from, wk->diag);
 }
 
 static int add_table(struct walk *wk, uint32_t space, uint32_t level, struct wppf_ref ref,
@@ -203,14 +198,6 @@ static int load_level(struct walk *wk, uint32_t level)
 	return err;
 }
 
-/* Pages that the record says a stream has. */
-static uint64_t stream_pages(const struct wppf_commit *rec, uint32_t stream)
-{
-	uint64_t len = wppf_get64(rec->stream_len[stream]);
-
-	return (len >> WPP_PAGE_SHIFT) + !!(len & (WPP_PAGE_SIZE - 1));
-}
-
 /* Do the pages found add up to what directory and record say? */
 static int check_counts(struct walk *wk, const struct wppf_commit *rec, uint64_t off)
 {
@@ -222,7 +209,7 @@ static int check_counts(struct walk *wk, const struct wppf_commit *rec, uint64_t
 		bool stream = space->id < WPP_STREAM_COUNT;
 
 		if (space->found != space->nr_pages ||
-		    (stream && space->nr_pages != stream_pages(rec, space->id))) {
+		    (stream && space->nr_pages != wppi_stream_pages(rec, space->id))) {
 			wppi_diag_page(wk->diag, "page count", off, space->nr_pages, space->found,
 				       space->id, ~0ull);
 			return WPP_ECORRUPT;
@@ -233,7 +220,8 @@ static int check_counts(struct walk *wk, const struct wppf_commit *rec, uint64_t
 			sum += space->nr_pages;
 	}
 	if (sum == wppf_get64(rec->nr_pages) &&
-	    streams == stream_pages(rec, WPP_STREAM_PCB) + stream_pages(rec, WPP_STREAM_REGIONS))
+	    streams == wppi_stream_pages(rec, WPP_STREAM_PCB) +
+			       wppi_stream_pages(rec, WPP_STREAM_REGIONS))
 		return 0;
 	wppi_diag(wk->diag, "page count", off, wppf_get64(rec->nr_pages), sum);
 	return WPP_ECORRUPT;

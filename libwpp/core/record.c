@@ -97,6 +97,7 @@ void wppi_record_decode(const struct wppf_commit *rec, struct wppi_gen *gen)
 	gen->nr_written = wppf_get64(rec->nr_written);
 	gen->realtime_ns = wppf_get64(rec->realtime_ns);
 	gen->nr_spaces = wppf_get32(rec->nr_spaces);
+	gen->big = false;
 }
 
 bool wppi_record_keeps(const struct wppf_commit *rec, uint64_t seq)
@@ -105,6 +106,13 @@ bool wppi_record_keeps(const struct wppf_commit *rec, uint64_t seq)
 		if (wppf_get64(rec->kept[i]) == seq)
 			return true;
 	return false;
+}
+
+uint64_t wppi_stream_pages(const struct wppf_commit *rec, uint32_t stream)
+{
+	uint64_t len = wppf_get64(rec->stream_len[stream]);
+
+	return (len >> WPP_PAGE_SHIFT) + !!(len & (WPP_PAGE_SIZE - 1));
 }
 
 int wppi_record_read(struct wpp_store *st, const struct wppi_gen *gen, struct wppf_commit *rec,

@@ -157,7 +157,10 @@ static int load_all(struct wpp_store *st, struct wpp_diag *diag)
 		int err = wppi_load(st, gen, &gen->blocks, diag);
 
 		seq = gen->seq;
-		if (err == WPP_ENOMEM || (err && err != WPP_ECORRUPT && !st->rdonly))
+		gen->big = err == WPP_ENOMEM;
+		if (gen->big)
+			err = wppi_scan(st, gen, &gen->blocks, diag);
+		if (err && err != WPP_ECORRUPT && !st->rdonly)
 			return err; /* not damage: it is whole, only out of reach */
 		if (err) {
 			gen->state = WPPI_GEN_LOST;

@@ -35,6 +35,7 @@ struct wppi_gen {
 	uint32_t slot;
 	uint32_t state;
 	uint32_t readers;
+	bool big; /* the page map can't hold it */
 	struct wppi_bitmap blocks;
 };
 
@@ -146,6 +147,9 @@ void wppi_diag_page(struct wpp_diag *diag, const char *what, uint64_t off, uint6
 uint32_t wppi_block_crc(const struct wpp_store *st, const void *block);
 int wppi_block_read(struct wpp_store *st, const char *what, uint32_t place, uint32_t crc, void *buf,
 		    struct wpp_diag *diag);
+/* @place becomes part of @blocks; WPP_ECORRUPT: it is one of them, or none of @sec's. */
+int wppi_block_claim(const struct wpp_store *st, struct wppi_bitmap *blocks, enum wpp_section sec,
+		     uint32_t place, const char *what, uint64_t from, struct wpp_diag *diag);
 bool wppi_block_is_zero(const void *block);
 
 /* ---- label.c */
@@ -162,6 +166,8 @@ int wppi_record_check(const struct wpp_store *st, const struct wppf_commit *rec,
 		      struct wpp_diag *diag);
 void wppi_record_decode(const struct wppf_commit *rec, struct wppi_gen *gen);
 bool wppi_record_keeps(const struct wppf_commit *rec, uint64_t seq);
+/* Pages that the record says a stream has. */
+uint64_t wppi_stream_pages(const struct wppf_commit *rec, uint32_t stream);
 /* Read the record of @gen again. */
 int wppi_record_read(struct wpp_store *st, const struct wppi_gen *gen, struct wppf_commit *rec,
 		     struct wpp_diag *diag);
@@ -175,6 +181,10 @@ int wppi_load(struct wpp_store *st, const struct wppi_gen *gen, struct wppi_bitm
 /* One directory entry, checked. */
 int wppi_space_decode(const struct wpp_store *st, const struct wppf_space *raw,
 		      struct wppi_space *space, struct wppf_ref *root);
+
+/* ---- scan.c: the blocks of a generation whose tables do not fit st->map */
+int wppi_scan(struct wpp_store *st, const struct wppi_gen *gen, struct wppi_bitmap *blocks,
+	      struct wpp_diag *diag);
 
 /* ---- gen.c */
 struct wppi_gen *wppi_gen_find(const struct wpp_store *st, const char *image, uint64_t generation);

@@ -98,6 +98,45 @@ WPP_API WPP_MUST_CHECK int wpp_store_probe(struct wpp_backend *be, const struct 
 					   void *scratch);
 
 /**
+ * struct wpp_store_needs - how large the generations on a medium are: the sizes for who opens it
+ * @size:           in: sizeof(struct wpp_store_needs), see wpp/sized.h.
+ * @nr_generations: commit records that verify; at most so many generations are live.
+ * @max_spaces:     most page spaces of one of them, streams not counted; for wpp_store_cfg.
+ * @reserved:       0.
+ * @max_pages:      most pages of one of them, streams not counted; for wpp_store_cfg.
+ * @workspace:      wpp_store_workspace() of a cfg with just these two: each generation fits, unless
+ *                  its pages lie very scattered.
+ */
+struct wpp_store_needs {
+	uint32_t size;
+	uint32_t nr_generations;
+	uint32_t max_spaces;
+	uint32_t reserved;
+	uint64_t max_pages;
+	uint64_t workspace;
+};
+
+/**
+ * wpp_store_needs() - how large are the generations on a medium?
+ * @be:        backend, probed with @m; borrowed for the call.
+ * @m:         what its probe() said.
+ * @label_off: where the label lies, as for wpp_store_probe().
+ * @needs:     in/out; untouched but for its size behind an error.
+ * @scratch:   [4096] bytes, aligned to 4096; overwritten.
+ *
+ * Reads label and commit slots, no table. A bound, not a count: a record that was released and not
+ * yet overwritten counts, too. A store opens with less (see struct wpp_generation), and a writer
+ * that is to grow an image wants more.
+ * Context: the backend's thread; no allocation; waits for the medium.
+ * Return:  0, for an empty store, too; WPP_EINVAL: @needs or @m; what wpp_store_probe() returns;
+ *          WPP_EIO or another error of the backend.
+ * Source:  FORMAT.md 3.1, 3.2; DESIGN.md 3.4.
+ */
+WPP_API WPP_MUST_CHECK int wpp_store_needs(struct wpp_backend *be, const struct wpp_medium *m,
+					   uint64_t label_off, struct wpp_store_needs *needs,
+					   void *scratch);
+
+/**
  * wpp_store_workspace() - bytes that wpp_store_open() needs for this geometry
  * @geo: sections, as wpp_store_probe() found them.
  * @m:   what the backend's probe() said.
@@ -124,7 +163,8 @@ WPP_API uint64_t wpp_store_workspace(const struct wpp_geometry *geo, const struc
  *
  * A commit record that does not verify is left out; the generation before it is used. What can't be
  * read at all (WPP_EIO) fails the open, because it may be whole: the next commit must not take its
- * place. With WPP_STORE_RDONLY it is left out, too. A medium without any generation opens.
+ * place. With WPP_STORE_RDONLY it is left out, too. A medium without any generation opens. A
+ * generation whose tables @ws can't hold opens as well: see struct wpp_generation.
  *
  * A store has one thread at a time, its backend's: the caller serialises all calls with the store,
  * its writer and its readers, but for wpp_store_sums(). Limits of the stack leave out what the
@@ -132,9 +172,8 @@ WPP_API uint64_t wpp_store_workspace(const struct wpp_geometry *geo, const struc
  * Context: the store's thread; no allocation; stack <= 1280 bytes; waits for the medium.
  * Return:  0; WPP_EINVAL: @cfg, @m or the alignment of @ws; WPP_EFORMAT: no store, or one of an
  *          unknown version; WPP_ECORRUPT: both labels are damaged; WPP_EROFS: a later version
- *          allows to read only; WPP_ENOMEM: @ws is too small for the geometry or for what a
- *          generation holds; WPP_EIO or another error of the backend.
- * Source:  DESIGN.md 3.4, invariants I3, I6; FORMAT.md 3.2.
+ *          allows to read only; WPP_ENOMEM: @ws is too small for the geometry; WPP_EIO or another
+ * error of the backend. Source:  DESIGN.md 3.4, invariants I3, I6; FORMAT.md 3.2.
  */
 WPP_API WPP_MUST_CHECK int wpp_store_open(struct wpp_store **out, struct wpp_backend *be,
 					  const struct wpp_medium *m,
@@ -160,7 +199,10 @@ WPP_API void wpp_store_close(struct wpp_store *st);
  * @nr_written:  pages that this commit wrote (the rest is shared with older generations).
  * @realtime_ns: the committer's clock, ns since 1970; 0 if it had none.
  * @nr_spaces:   page spaces that have pages, streams included.
- * @flags:       0; none is defined.
+ * @flags:       WPP_GENERATION_BIG: more spaces or tables than the store's workspace holds
+ *               (wpp_store_needs() tells how much it takes). It can be read and dropped, and its
+ *               places are safe; but wpp_writer_begin() can't go on from it (WPP_ENOMEM), only
+ *               from nothing (WPP_WRITER_EMPTY).
  */
 struct wpp_generation {
 	char image[WPP_IMAGE_NAME_MAX + 1];
@@ -171,6 +213,8 @@ struct wpp_generation {
 	uint32_t nr_spaces;
 	uint32_t flags;
 };
+
+#define WPP_GENERATION_BIG (1u << 0)
 
 /**
  * wpp_store_list() - the live generations, by image name, newest first
