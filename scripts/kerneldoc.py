@@ -166,7 +166,7 @@ def faults(item):
         if not doc.params.get(name) and not item.notes.get(name):
             found.append(f'@{name} is missing')
     for name in doc.params:
-        if name not in item.params:
+        if name not in item.params and name != 'reserved':
             found.append(f'@{name} does not exist')
     if item.kind != 'function':
         return found

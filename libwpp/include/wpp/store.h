@@ -173,7 +173,8 @@ WPP_API uint64_t wpp_store_workspace(const struct wpp_geometry *geo, const struc
  * Return:  0; WPP_EINVAL: @cfg, @m or the alignment of @ws; WPP_EFORMAT: no store, or one of an
  *          unknown version; WPP_ECORRUPT: both labels are damaged; WPP_EROFS: a later version
  *          allows to read only; WPP_ENOMEM: @ws is too small for the geometry; WPP_EIO or another
- * error of the backend. Source:  DESIGN.md 3.4, invariants I3, I6; FORMAT.md 3.2.
+ *          error of the backend.
+ * Source:  DESIGN.md 3.4, invariants I3, I6; FORMAT.md 3.2.
  */
 WPP_API WPP_MUST_CHECK int wpp_store_open(struct wpp_store **out, struct wpp_backend *be,
 					  const struct wpp_medium *m,
