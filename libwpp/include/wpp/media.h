@@ -44,8 +44,8 @@ typedef void (*wpp_media_progress_fn)(void *arg, uint64_t done, uint64_t total);
  * Context: any thread; allocates; sleeps as long as it takes to write the medium.
  * Return:  0; WPP_EEXIST: a store is there already; WPP_EFORMAT: something else is there;
  *          WPP_EBUSY: somebody uses it; WPP_ENOSPC, WPP_EROFS, WPP_EPERM, WPP_EIO, WPP_EINVAL,
- *          WPP_ENOMEM or another -errno. A file is as it was behind an error; a device that was
- *          being formatted may hold no store any more.
+ *          WPP_ENOMEM or another -errno. A file is as it was behind an error, unless only making
+ *          its name durable failed; a device that was being formatted may hold no store any more.
  * Source:  DESIGN.md 4; wpp.conf(5).
  */
 WPP_API WPP_MUST_CHECK int wpp_media_create(const struct wpp_conf *conf, uint32_t flags,
