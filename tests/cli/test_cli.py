@@ -13,7 +13,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "programs"))
 from harness import Wpp, alive, can_recreate, wait_for  # noqa: E402
 
-DONE, FAILED, USAGE, NOTHING, DAMAGED, REFUSED = range(6)
+DONE, FAILED, USAGE, NOTHING, DAMAGED, REFUSED, FORBIDDEN = range(7)
 
 
 class Command(unittest.TestCase):
@@ -44,6 +44,19 @@ class Command(unittest.TestCase):
         for command in ("run", "adopt", "ls", "persist", "trigger", "recreate", "inspect", "verify", "drop",
                         "export", "copy", "format", "qualify", "device", "doctor"):
             self.assertIn(f"usage: wpp {command}", self.sh(command, "--help").stdout)
+
+    def test_data_that_does_not_get_out_is_a_failure(self):
+        with open("/dev/full", "w") as full:
+            for args in (("--json", "ls"), ("--help",), ("ls",)):
+                done = subprocess.run([self.wpp.command, *args], env=self.wpp.env, text=True, timeout=120,
+                                      stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE)
+                self.assertEqual(done.returncode, FAILED, f"wpp {args}")
+                self.assertIn("No space left", done.stderr)
+
+    def test_list_that_can_not_be_read_is_no_empty_one(self):
+        (self.wpp.dir / "run").write_text("not a directory")
+        for args in (("ls",), ("trigger",), ("recreate", "x"), ("persist", "x"), ("run", "--", "true")):
+            self.assertIn("capability is missing", self.sh(*args, code=FORBIDDEN).stderr)
 
     def test_wrong_usage_names_the_mistake(self):
         for args, text in ((("fly",), "fly"), (("persist",), "persist PID|NAME"),
@@ -189,6 +202,27 @@ class Command(unittest.TestCase):
         done = subprocess.run(["gdb", "-batch", "-nx", "-ex", "info threads", "-ex", "bt", os.environ["COUNTER"],
                                str(core)], text=True, capture_output=True, timeout=60)
         self.assertRegex(done.stdout, r"#\d+ .*main ", done.stdout + done.stderr)
+
+    def test_names_that_are_no_utf8_leave_json_whole(self):
+        pid, _ = self.counter()
+        self.wpp.persist_kill("counter", pid)
+        done = self.wpp.call("export", "--core", "counter", "-o", os.fsencode(self.wpp.dir) + b"/core\xff")
+        self.assertEqual(done["core"], f"{self.wpp.dir}/core?")
+        self.assertEqual(done["notes"], [])
+        self.assertGreater((self.wpp.dir / os.fsdecode(b"core\xff")).stat().st_size, 4096)
+
+    def test_export_names_the_file_that_it_lacks(self):
+        program = shutil.copy(os.environ["COUNTER"], self.wpp.dir / "gone")
+        out = self.wpp.dir / "gone.out"
+        pid = self.wpp.run("gone", program, out)
+        wait_for("the counter", lambda: out.exists() and out.stat().st_size > 4)
+        self.wpp.persist_kill("gone", pid)
+        os.unlink(program)
+        core = self.wpp.dir / "gone.core"
+        done = self.wpp.call("export", "--core", "gone", "-o", str(core))
+        self.assertEqual({n["name"] for n in done["notes"]}, {"core-file"})
+        self.assertIn(str(program), done["notes"][0]["text"])
+        self.assertTrue(core.exists())
 
     def test_inspect_names_records(self):
         pid, _ = self.counter()

@@ -128,14 +128,14 @@ int main(int argc, char **argv)
 
 	first = parse_global(&t, argc, argv, &code);
 	if (!first)
-		return code;
+		return flush_output(code);
 	cmd = command_find(argv[first]);
 	if (!cmd)
 		return usage(NULL, "no command '%s'; see wpp --help", argv[first]);
 	if (wants_help(argc - first, argv + first)) {
 		printf("usage: wpp %s %s\n\n%s; see wpp-%s(1)\n", cmd->name, cmd->args, cmd->help,
 		       cmd->name);
-		return EXIT_DONE;
+		return flush_output(EXIT_DONE);
 	}
 	optind = 0; /* a fresh getopt for the subcommand */
 	return flush_output(cmd->run(&t, argc - first, argv + first));
