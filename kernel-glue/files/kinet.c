@@ -37,23 +37,23 @@ static int describe_inet(struct wppk_file *f, const struct wppk_sock *s)
 static u64 closed_state(const struct sock *sk)
 {
 	if (!(READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN))
-		return SOCKET_PLAIN;
+		return WPP_SOCKET_PLAIN;
 	return READ_ONCE(sk->sk_err) || !skb_queue_empty_lockless(&sk->sk_error_queue)
-		       ? SOCKET_RESET
-		       : SOCKET_DEAD;
+		       ? WPP_SOCKET_RESET
+		       : WPP_SOCKET_DEAD;
 }
 
 static u64 tcp_state(const struct wppk_file *f, const struct sock *sk)
 {
 	switch (READ_ONCE(sk->sk_state)) {
 	case TCP_LISTEN:
-		return SOCKET_LISTEN;
+		return WPP_SOCKET_LISTEN;
 	case TCP_CLOSE:
 		return closed_state(sk);
 	case TCP_SYN_SENT: /* a connect() that blocks is called again */
-		return f->flags & O_NONBLOCK ? SOCKET_RESET : SOCKET_PLAIN;
+		return f->flags & O_NONBLOCK ? WPP_SOCKET_RESET : WPP_SOCKET_PLAIN;
 	default:
-		return SOCKET_RESET;
+		return WPP_SOCKET_RESET;
 	}
 }
 
@@ -62,7 +62,7 @@ static void check_tcp(struct wppk_member *m, struct wppk_file *f, struct wppk_so
 	const struct sock *sk = s->sock->sk;
 
 	s->rec.state = tcp_state(f, sk);
-	if (s->rec.state == SOCKET_LISTEN) {
+	if (s->rec.state == WPP_SOCKET_LISTEN) {
 		s->rec.backlog = s->rec.protocol == IPPROTO_MPTCP
 					 ? BACKLOG_UNKNOWN
 					 : READ_ONCE(sk->sk_max_ack_backlog);
@@ -70,12 +70,12 @@ static void check_tcp(struct wppk_member *m, struct wppk_file *f, struct wppk_so
 			wppk_note(&m->tree->notes, "tcp-pending",
 				  "%s: connections that aren't accepted yet will be gone", f->link);
 	}
-	if (s->rec.state == SOCKET_RESET && READ_ONCE(sk->sk_state) != TCP_CLOSE)
+	if (s->rec.state == WPP_SOCKET_RESET && READ_ONCE(sk->sk_state) != TCP_CLOSE)
 		wppk_note(&m->tree->notes, "tcp-established", "%s will be reset by its peer",
 			  f->link);
-	if (s->rec.state != SOCKET_PLAIN)
+	if (s->rec.state != WPP_SOCKET_PLAIN)
 		s->rec.peer_len = 0;
-	if (s->rec.state == SOCKET_RESET || s->rec.state == SOCKET_DEAD)
+	if (s->rec.state == WPP_SOCKET_RESET || s->rec.state == WPP_SOCKET_DEAD)
 		s->rec.local_len = 0;
 }
 
@@ -94,7 +94,7 @@ int wppk_inet_check(struct wppk_member *m, struct wppk_file *f, struct wppk_sock
 		check_tcp(m, f, s);
 		return 0;
 	}
-	s->rec.state = SOCKET_PLAIN;
+	s->rec.state = WPP_SOCKET_PLAIN;
 	if (!skb_queue_empty_lockless(&s->sock->sk->sk_receive_queue))
 		wppk_note(&m->tree->notes, "udp-queued",
 			  "%s: datagrams that are unread will be lost", f->link);

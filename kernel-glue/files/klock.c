@@ -8,8 +8,6 @@
 #include "compat/kcompat.h"
 #include "files/kfiles.h"
 
-enum lock_kind { LOCK_KIND_FLOCK = 1, LOCK_KIND_POSIX = 2, LOCK_KIND_OFD = 3 };
-
 struct locks {
 	struct wpp_rec_lock *v;
 	u32 nr, cap;
@@ -27,11 +25,11 @@ static void add_lock(struct locks *l, const struct file_lock *lock, struct file 
 	if (wppk_lock_file(lock) != file)
 		return;
 	if (flags & FL_FLOCK)
-		rec.kind = LOCK_KIND_FLOCK;
+		rec.kind = WPP_LOCK_FLOCK;
 	else if (flags & FL_OFDLCK)
-		rec.kind = LOCK_KIND_OFD;
+		rec.kind = WPP_LOCK_OFD;
 	else if (flags & FL_POSIX && wppk_lock_owner(lock) == current->files)
-		rec.kind = LOCK_KIND_POSIX;
+		rec.kind = WPP_LOCK_POSIX;
 	else
 		return;
 	if (l->nr < l->cap)
@@ -69,6 +67,8 @@ int wppk_locks_collect(struct wppk_member *m, const struct wppk_file *f)
 	}
 	for (i = 0; i < l.nr; i++) {
 		l.v[i].fd = f->num;
+		if (l.v[i].kind == WPP_LOCK_POSIX)
+			l.v[i].pid = m->pid;
 		WPPK_REC_SHARED(m, LOCK, f->id, &l.v[i], NULL, 0);
 	}
 	kvfree(l.v);

@@ -12,8 +12,6 @@
 #include "files/kfiles.h"
 #include "track/proc.h"
 
-#define AUX_PSEUDO 1 /* rec.aux: a file of /proc or /sys, without size and time */
-
 static bool is_pseudo(unsigned long magic)
 {
 	static const u32 pseudo[] = {
@@ -56,7 +54,7 @@ static bool match_path(struct wppk_member *m, const struct wppk_file *f)
 static int collect_named(struct wppk_member *m, struct wppk_file *f, struct wpp_rec_ofd *rec)
 {
 	if (is_pseudo(wppk_file_fs(f)) || is_trigger(f))
-		rec->aux = AUX_PSEUDO;
+		rec->aux = WPP_AUX_PSEUDO;
 	return 0;
 }
 

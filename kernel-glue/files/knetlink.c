@@ -11,7 +11,7 @@
 
 int wppk_netlink_check(struct wppk_member *m, struct wppk_file *f, struct wppk_sock *s)
 {
-	s->rec.state = SOCKET_PLAIN;
+	s->rec.state = WPP_SOCKET_PLAIN;
 	if (!skb_queue_empty_lockless(&s->sock->sk->sk_receive_queue))
 		wppk_note(&m->tree->notes, "netlink-queued",
 			  "descriptor %d: netlink messages that are unread will be lost", f->num);

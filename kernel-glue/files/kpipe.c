@@ -9,8 +9,6 @@
 
 #include "files/kfiles.h"
 
-#define AUX_DEAD 1 /* rec.aux: the other end was closed */
-
 static bool is_fifo(const struct wppk_file *f)
 {
 	return S_ISFIFO(f->st.mode) && !(f->flags & O_PATH);
@@ -189,7 +187,7 @@ static int collect_pipe(struct wppk_member *m, struct wppk_file *f, struct wpp_r
 
 	rec->object = f->st.ino;
 	if (!other_end_inside(m, f))
-		rec->aux = AUX_DEAD;
+		rec->aux = WPP_AUX_DEAD;
 	if (!speaker)
 		speaker = find_end(m, f, O_WRONLY);
 	return speaker == f ? collect_contents(m, f) : 0;

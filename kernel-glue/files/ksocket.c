@@ -89,7 +89,7 @@ static int collect_socket(struct wppk_member *m, struct wppk_file *f, struct wpp
 	if (!err)
 		err = record_socket(m, f, s);
 	/* A connection that is over is only closed. */
-	if (!err && s->rec.state != SOCKET_RESET && s->rec.state != SOCKET_DEAD)
+	if (!err && s->rec.state != WPP_SOCKET_RESET && s->rec.state != WPP_SOCKET_DEAD)
 		err = wppk_sockopts_collect(m, f, s);
 	return err;
 }

@@ -11,15 +11,6 @@
 
 #include "files/kfiles.h"
 
-/* wpp_rec_socket.state */
-enum socket_state {
-	SOCKET_PLAIN = 1, /* perhaps bound, perhaps connected without a handshake */
-	SOCKET_LISTEN = 2,
-	SOCKET_RESET = 3, /* was connected to somebody outside: reset, error not seen yet */
-	SOCKET_DEAD = 4,  /* the connection was over already */
-	SOCKET_PAIR = 5,  /* its peer is rec.peer of the same process; 0: closed */
-};
-
 /* What a check finds out; state of the file. */
 struct wppk_sock {
 	struct socket *sock;

@@ -105,11 +105,11 @@ static void check_peer(struct wppk_member *m, struct wppk_file *f, struct wppk_s
 	switch (find_peer(m, s->sock->sk, &s->rec.peer)) {
 	case PEER_NONE:
 	case PEER_NAMED:
-		s->rec.state = SOCKET_PLAIN;
+		s->rec.state = WPP_SOCKET_PLAIN;
 		break;
 	case PEER_INSIDE:
 	case PEER_CLOSED:
-		s->rec.state = SOCKET_PAIR;
+		s->rec.state = WPP_SOCKET_PAIR;
 		break;
 	case PEER_OUTSIDE:
 		wppk_file_drop(m, f, "unix-connected", "(%s) is connected to another process",
@@ -122,7 +122,7 @@ static void check_listening(struct wppk_member *m, struct wppk_file *f, struct w
 {
 	const struct sock *sk = s->sock->sk;
 
-	s->rec.state = SOCKET_LISTEN;
+	s->rec.state = WPP_SOCKET_LISTEN;
 	s->rec.backlog = sk->sk_max_ack_backlog;
 	if (!skb_queue_empty_lockless(&sk->sk_receive_queue))
 		wppk_note(&m->tree->notes, "unix-pending",
@@ -210,9 +210,9 @@ int wppk_unix_collect(struct wppk_member *m, struct wppk_file *f, struct wppk_so
 	struct socket *sock = s->sock;
 	int save = sock->sk->sk_peek_off, err;
 
-	if (s->rec.state == SOCKET_PAIR)
+	if (s->rec.state == WPP_SOCKET_PAIR)
 		s->rec.peer_len = 0;
-	if ((s->rec.state != SOCKET_PAIR && s->rec.type != SOCK_DGRAM) ||
+	if ((s->rec.state != WPP_SOCKET_PAIR && s->rec.type != SOCK_DGRAM) ||
 	    skb_queue_empty_lockless(&sock->sk->sk_receive_queue))
 		return 0;
 	err = sock->ops->set_peek_off(sock->sk, 0);

@@ -19,6 +19,7 @@
 #define WPPF_MINOR	  0
 /* Feature bits that this code knows (FORMAT.md 1.2). */
 #define WPPF_INCOMPAT_KNOWN  0u
+#define WPPF_INCOMPAT_SEALED (1u << 0) /* reserved for authenticated encryption, FORMAT.md 12 */
 #define WPPF_RO_COMPAT_KNOWN 0u
 
 #define WPPF_SLOTS_MAX	 128 /* commit slots */

@@ -1,32 +1,28 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* Codec of the record streams (FORMAT.md 5). */
+/* Codec of the record streams (FORMAT.md 7). */
 #include <wpp/pcb.h>
 
 #include "plat.h"
 
 /* Header: 0 type le16, 2 version le16, 4 nr_fields le16, 6 flags le16, 8 task le32, 12 tail le32,
  * 16 id le64 */
-#define REC_HEADER  24u
-#define REC_VERSION 1u
+#define REC_HEADER 24u
 
-#define FIELD_ROW(field, format) { #field, #format[0] },
-#define X(code, name, NAME, text) \
-	static const struct wpp_rec_field fields_##name[] = { WPP_FIELDS_##name(FIELD_ROW) };
-WPP_REC_TYPES(X)
-#undef X
-
-static const struct wpp_rec_schema schemas[] = {
-#define X(code, name, NAME, text) \
-	{ code, sizeof(fields_##name) / sizeof(fields_##name[0]), #name, text, fields_##name },
+/* What the codec has to know of a type; words are in schema.c. */
+static const struct known {
+	uint16_t type, version, flags;
+} known[] = {
+#define X(code, version, must, stream, name, NAME, task, id, tail) \
+	{ code, version, WPP_REC_##must },
 	WPP_REC_TYPES(X)
 #undef X
 };
 
-const struct wpp_rec_schema *wpp_rec_schema(uint16_t type)
+static const struct known *find(uint16_t type)
 {
-	for (size_t i = 0; i < sizeof(schemas) / sizeof(schemas[0]); i++) {
-		if (schemas[i].type == type)
-			return &schemas[i];
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (known[i].type == type)
+			return &known[i];
 	}
 	return NULL;
 }
@@ -53,6 +49,7 @@ size_t wpp_rec_size(uint32_t nr_fields, uint32_t tail_len)
 
 int64_t wpp_rec_put(void *buf, size_t cap, const struct wpp_rec *rec, const uint64_t *fields)
 {
+	const struct known *type = find(rec->type);
 	uint8_t *p = buf;
 	size_t size;
 
@@ -62,9 +59,9 @@ int64_t wpp_rec_put(void *buf, size_t cap, const struct wpp_rec *rec, const uint
 	if (size > cap)
 		return WPP_ENOSPC;
 	put_le(p, rec->type, 2);
-	put_le(p + 2, REC_VERSION, 2);
+	put_le(p + 2, type ? type->version : 1, 2);
 	put_le(p + 4, rec->nr_fields, 2);
-	put_le(p + 6, rec->flags, 2);
+	put_le(p + 6, rec->flags | (type ? type->flags : 0), 2);
 	put_le(p + 8, rec->task, 4);
 	put_le(p + 12, rec->tail_len, 4);
 	put_le(p + 16, rec->id, 8);
@@ -78,15 +75,9 @@ int64_t wpp_rec_put(void *buf, size_t cap, const struct wpp_rec *rec, const uint
 	return (int64_t)size;
 }
 
-int wpp_rec_next(const void *buf, size_t len, size_t *pos, struct wpp_rec *rec)
+/* The header, checked against what is left. */
+static int decode(const uint8_t *p, size_t left, struct wpp_rec *rec)
 {
-	const uint8_t *p;
-	size_t left, size;
-
-	if (*pos >= len)
-		return *pos == len ? WPP_ENOENT : WPP_ECORRUPT;
-	p = (const uint8_t *)buf + *pos;
-	left = len - *pos;
 	if (left < REC_HEADER)
 		return WPP_ECORRUPT;
 	rec->type = (uint16_t)get_le(p, 2);
@@ -98,15 +89,31 @@ int wpp_rec_next(const void *buf, size_t len, size_t *pos, struct wpp_rec *rec)
 	rec->id = get_le(p + 16, 8);
 	if (rec->nr_fields > WPP_REC_FIELDS_MAX || rec->tail_len > WPP_REC_TAIL_MAX)
 		return WPP_ECORRUPT;
-	size = wpp_rec_size(rec->nr_fields, rec->tail_len);
-	if (size > left)
+	if (wpp_rec_size(rec->nr_fields, rec->tail_len) > left)
 		return WPP_ECORRUPT;
-	if ((rec->flags & WPP_REC_MUST) &&
-	    (!wpp_rec_schema(rec->type) || rec->version != REC_VERSION))
-		return WPP_EFORMAT;
 	rec->fields = p + REC_HEADER;
 	rec->tail = rec->fields + (size_t)rec->nr_fields * 8;
-	*pos += size;
+	return 0;
+}
+
+int wpp_rec_next(const void *buf, size_t len, size_t *pos, struct wpp_rec *rec)
+{
+	const struct known *type;
+	bool later;
+	int err;
+
+	do {
+		if (*pos >= len)
+			return *pos == len ? WPP_ENOENT : WPP_ECORRUPT;
+		err = decode((const uint8_t *)buf + *pos, len - *pos, rec);
+		if (err)
+			return err;
+		type = find(rec->type);
+		later = type && rec->version > type->version;
+		if ((rec->flags & WPP_REC_MUST) && (!type || later))
+			return WPP_EFORMAT;
+		*pos += wpp_rec_size(rec->nr_fields, rec->tail_len);
+	} while (later);
 	return 0;
 }
 

@@ -294,6 +294,28 @@ static void test_lesser_processor(void **state)
 	image_remove(&image);
 }
 
+static void type_of_the_future(uint8_t *stream, size_t len)
+{
+	struct wpp_rec rec = find(stream, len, WPP_REC_EXE);
+
+	assert_true(rec.flags & WPP_REC_MUST);
+	stream[rec.fields - stream - 24] = 0xfe;
+	stream[rec.fields - stream - 23] = 0x0f;
+}
+
+static void test_record_that_must_be_understood(void **state)
+{
+	(void)state;
+	persisted(counter);
+	tamper_with(WPP_STREAM_PCB, type_of_the_future);
+	assert_int_equal(recreate(), WPP_EFORMAT);
+	assert_true(image_noted(&image, "image"));
+	assert_non_null(strstr(image.notes, "record type 0x0ffe"));
+	no_child_left();
+	subject_forget(&subject);
+	image_remove(&image);
+}
+
 static uint32_t seed = 1;
 
 static uint32_t next_random(uint32_t below)
@@ -372,6 +394,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_rootless),
 		cmocka_unit_test(test_vdso_of_another_kernel),
 		cmocka_unit_test(test_lesser_processor),
+		cmocka_unit_test(test_record_that_must_be_understood),
 		cmocka_unit_test(test_regions_mutated),
 		cmocka_unit_test(test_attributes_mutated),
 	};

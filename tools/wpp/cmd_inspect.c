@@ -104,6 +104,11 @@ static int show_records(const struct tool *t, const struct wppc_view *view, json
 				record_print(&rec);
 		}
 	}
+	if (err == WPP_EFORMAT)
+		complain("a later version wrote it: the record type 0x%04x (%s), version %u, must "
+			 "be "
+			 "understood",
+			 rec.type, wpp_rec_name(rec.type), rec.version);
 	return err == WPP_ENOENT ? 0 : err;
 }
 

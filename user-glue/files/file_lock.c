@@ -20,11 +20,11 @@ static bool parse_lock(const char *text, struct wpp_rec_lock *rec)
 		return false;
 	memset(rec, 0, sizeof(*rec));
 	if (!strcmp(kind, "FLOCK"))
-		rec->kind = LOCK_KIND_FLOCK;
+		rec->kind = WPP_LOCK_FLOCK;
 	else if (!strcmp(kind, "POSIX"))
-		rec->kind = LOCK_KIND_POSIX;
+		rec->kind = WPP_LOCK_POSIX;
 	else if (!strcmp(kind, "OFDLCK"))
-		rec->kind = LOCK_KIND_OFD;
+		rec->kind = WPP_LOCK_OFD;
 	else
 		return false;
 	rec->type = strcmp(type, "WRITE") ? F_RDLCK : F_WRLCK;
@@ -56,6 +56,8 @@ void wppi_locks_collect(struct files *fs, struct file *f)
 		if (!parse_lock(line, &rec))
 			continue;
 		rec.fd = (uint64_t)f->num;
+		if (rec.kind == WPP_LOCK_POSIX)
+			rec.pid = (uint64_t)fs->m->pid;
 		WPPI_REC(&fs->m->tree->pcb, LOCK, 0, f->id, &rec, NULL, 0);
 	}
 }
@@ -69,11 +71,11 @@ static int take(int fd, const struct wpp_rec_lock *l)
 	if (l->type != F_RDLCK && l->type != F_WRLCK)
 		return WPP_ECORRUPT;
 	switch (l->kind) {
-	case LOCK_KIND_FLOCK:
+	case WPP_LOCK_FLOCK:
 		return flock(fd, (l->type == F_RDLCK ? LOCK_SH : LOCK_EX) | LOCK_NB) ? -errno : 0;
-	case LOCK_KIND_POSIX:
+	case WPP_LOCK_POSIX:
 		return fcntl(fd, F_SETLK, &fl) ? -errno : 0;
-	case LOCK_KIND_OFD:
+	case WPP_LOCK_OFD:
 		return fcntl(fd, F_OFD_SETLK, &fl) ? -errno : 0;
 	default:
 		return WPP_EFORMAT;
@@ -122,7 +124,7 @@ int wppi_locks_again(struct build *b)
 		struct flock fl;
 
 		wpp_rec_get(&rec, (uint64_t *)&l, WPP_REC_NR(l));
-		if (l.kind != LOCK_KIND_POSIX)
+		if (l.kind != WPP_LOCK_POSIX)
 			continue;
 		fl = wppi_lock_of(&l);
 		wppi_script_call(&b->s, 0, SYS_fcntl, l.fd, F_SETLK,

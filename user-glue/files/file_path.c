@@ -11,8 +11,6 @@
 #include "base/changed.h"
 #include "files/file_path.h"
 
-#define AUX_PSEUDO 1 /* rec.aux: a file of /proc or /sys, without size and time */
-
 uint64_t wppi_file_fs(const struct file *f)
 {
 	struct statfs sfs;
@@ -85,7 +83,7 @@ static int compare_file(struct rebuild *b, struct ofd *o)
 {
 	struct stat st;
 
-	if (o->rec.aux & AUX_PSEUDO || said_before(b, o))
+	if (o->rec.aux & WPP_AUX_PSEUDO || said_before(b, o))
 		return 0;
 	if (o->kind == &wppi_file_reg)
 		return compare_reg(b, o);
@@ -113,7 +111,7 @@ static int collect_reg(struct files *fs, struct file *f, struct wpp_rec_ofd *rec
 {
 	(void)fs;
 	if (is_pseudo(wppi_file_fs(f)))
-		rec->aux = AUX_PSEUDO;
+		rec->aux = WPP_AUX_PSEUDO;
 	return 0;
 }
 
@@ -143,7 +141,7 @@ static int open_path(struct rebuild *b, struct ofd *o)
 	err = wppi_ofd_put(b, o, fd);
 	if (err || !o->rec.pos || flags & O_PATH)
 		return err;
-	if (lseek(o->fd, (off_t)o->rec.pos, SEEK_SET) < 0 && !(o->rec.aux & AUX_PSEUDO))
+	if (lseek(o->fd, (off_t)o->rec.pos, SEEK_SET) < 0 && !(o->rec.aux & WPP_AUX_PSEUDO))
 		return -errno;
 	return 0;
 }

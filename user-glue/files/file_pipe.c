@@ -11,8 +11,6 @@
 
 #include "files/files.h"
 
-#define AUX_DEAD 1 /* rec.aux: the other end was closed */
-
 static bool is_fifo(const struct file *f)
 {
 	return S_ISFIFO(f->st.st_mode) && !(f->flags & O_PATH);
@@ -165,7 +163,7 @@ static int collect_pipe(struct files *fs, struct file *f, struct wpp_rec_ofd *re
 
 	rec->object = f->st.st_ino;
 	if (!other_end_inside(fs, f))
-		rec->aux = AUX_DEAD;
+		rec->aux = WPP_AUX_DEAD;
 	if (!speaker)
 		speaker = wppi_pipe_end(fs, f, O_WRONLY);
 	return speaker == f ? collect_contents(fs, f) : 0;

@@ -116,8 +116,6 @@ int wppi_locks_recreate(struct rebuild *b);
 /* POSIX locks once more, when nothing closes a descriptor any more. */
 int wppi_locks_again(struct build *b);
 
-enum lock_kind { LOCK_KIND_FLOCK = 1, LOCK_KIND_POSIX = 2, LOCK_KIND_OFD = 3 };
-
 static inline struct flock wppi_lock_of(const struct wpp_rec_lock *l)
 {
 	return (struct flock){

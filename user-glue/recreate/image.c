@@ -12,6 +12,23 @@
 
 #define STREAM_MAX (1ull << 30)
 
+/* Names the record that must be understood and isn't. */
+static int say_unknown(struct tree *t, const uint8_t *stream, size_t len)
+{
+	struct wpp_rec rec;
+	size_t pos = 0;
+	int err;
+
+	do {
+		err = wpp_rec_next(stream, len, &pos, &rec);
+	} while (!err);
+	wppi_note(&t->notes, WPP_NOTE_ERROR, "image",
+		  "a later version wrote it: the record type 0x%04x (%s), version %u, must be "
+		  "understood",
+		  rec.type, wpp_rec_name(rec.type), rec.version);
+	return err;
+}
+
 static int read_stream(struct tree *t, enum wpp_stream which, struct records *out)
 {
 	uint64_t len = wpp_reader_stream_len(t->reader, which);
@@ -25,10 +42,12 @@ static int read_stream(struct tree *t, enum wpp_stream which, struct records *ou
 		return WPP_ENOMEM;
 	if (len)
 		err = wpp_reader_stream(t->reader, which, 0, stream, len);
-	if (!err)
-		return wppi_records_load(out, stream, len);
-	free(stream);
-	return err;
+	if (err) {
+		free(stream);
+		return err;
+	}
+	err = wppi_records_load(out, stream, len);
+	return err == WPP_EFORMAT ? say_unknown(t, stream, len) : err;
 }
 
 static uint64_t own_xcr0(void)

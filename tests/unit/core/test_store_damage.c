@@ -320,7 +320,7 @@ static void labels_of_the_future_and_of_liars(void **state)
 	l.head.major = wppf_put16(2);
 	assert_int_equal(open_with_label(bed, &l), WPP_EFORMAT);
 	l = good;
-	l.head.incompat = wppf_put32(1);
+	l.head.incompat = wppf_put32(WPPF_INCOMPAT_SEALED);
 	assert_int_equal(open_with_label(bed, &l), WPP_EFORMAT);
 	l = good;
 	l.head.minor = wppf_put16(9);
@@ -546,6 +546,10 @@ static void records_of_the_future(void **state)
 
 	(void)state;
 	rec->head.incompat = wppf_put32(4);
+	seal_record(rec);
+	assert_int_equal(bed_open(bed), WPP_EFORMAT);
+	*rec = good;
+	rec->head.incompat = wppf_put32(WPPF_INCOMPAT_SEALED);
 	seal_record(rec);
 	assert_int_equal(bed_open(bed), WPP_EFORMAT);
 	*rec = good;

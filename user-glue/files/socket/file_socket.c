@@ -89,7 +89,7 @@ static int collect_socket(struct files *fs, struct file *f, struct wpp_rec_ofd *
 	WPPI_REC(&fs->m->tree->pcb, SOCKET, 0, f->id, &s.rec, tail.data, tail.len);
 	wppi_buf_free(&tail);
 	/* A connection that is over is only closed. */
-	if (s.rec.state != SOCKET_RESET && s.rec.state != SOCKET_DEAD)
+	if (s.rec.state != WPP_SOCKET_RESET && s.rec.state != WPP_SOCKET_DEAD)
 		wppi_sockopts_collect(fs, f, &s);
 	/* The record's name of a socket says more than its number does. */
 	free(f->link);

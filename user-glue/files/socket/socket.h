@@ -7,15 +7,6 @@
 
 #include "files/files.h"
 
-/* wpp_rec_socket.state */
-enum socket_state {
-	SOCKET_PLAIN = 1, /* perhaps bound, perhaps connected without a handshake */
-	SOCKET_LISTEN = 2,
-	SOCKET_RESET = 3, /* was connected to somebody outside: reset, error not seen yet */
-	SOCKET_DEAD = 4,  /* the connection was over already */
-	SOCKET_PAIR = 5,  /* its peer is rec.peer of the same process; 0: closed */
-};
-
 /* An address with its length; len 0: none. */
 struct address {
 	socklen_t len;

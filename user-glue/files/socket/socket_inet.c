@@ -67,20 +67,20 @@ static uint64_t closed_state(const struct file *f)
 
 	poll(&p, 1, 0);
 	if (!(p.revents & POLLRDHUP))
-		return SOCKET_PLAIN;
-	return p.revents & POLLERR ? SOCKET_RESET : SOCKET_DEAD;
+		return WPP_SOCKET_PLAIN;
+	return p.revents & POLLERR ? WPP_SOCKET_RESET : WPP_SOCKET_DEAD;
 }
 
 static uint64_t tcp_state(const struct file *f, const struct tcp_info *info)
 {
 	if (wppi_socket_int(f->fd, SOL_SOCKET, SO_ACCEPTCONN, 0))
-		return SOCKET_LISTEN;
+		return WPP_SOCKET_LISTEN;
 	if (info->tcpi_state == TCP_CLOSE)
 		return closed_state(f);
 	/* A connect() that blocks is called again; one that doesn't has to hear of its end. */
 	if (info->tcpi_state == TCP_SYN_SENT && !(f->flags & O_NONBLOCK))
-		return SOCKET_PLAIN;
-	return SOCKET_RESET;
+		return WPP_SOCKET_PLAIN;
+	return WPP_SOCKET_RESET;
 }
 
 static void check_tcp(struct files *fs, struct file *f, struct sock *s)
@@ -93,16 +93,16 @@ static void check_tcp(struct files *fs, struct file *f, struct sock *s)
 	s->rec.state = tcp_state(f, &info);
 	s->rec.backlog = s->rec.protocol == IPPROTO_MPTCP ? BACKLOG_UNKNOWN : info.tcpi_sacked;
 	describe(s);
-	if (s->rec.state == SOCKET_RESET && info.tcpi_state != TCP_CLOSE && !fs->frozen &&
+	if (s->rec.state == WPP_SOCKET_RESET && info.tcpi_state != TCP_CLOSE && !fs->frozen &&
 	    fs->nr_reset++ == 0)
 		snprintf(fs->first_reset, sizeof(fs->first_reset), "%s", s->text);
-	if (s->rec.state == SOCKET_LISTEN && info.tcpi_unacked)
+	if (s->rec.state == WPP_SOCKET_LISTEN && info.tcpi_unacked)
 		wppi_files_info(fs, "tcp-pending",
 				"%s: %u connections that aren't accepted yet will be gone", s->text,
 				info.tcpi_unacked);
-	if (s->rec.state != SOCKET_PLAIN)
+	if (s->rec.state != WPP_SOCKET_PLAIN)
 		s->peer.len = 0;
-	if (s->rec.state == SOCKET_RESET || s->rec.state == SOCKET_DEAD)
+	if (s->rec.state == WPP_SOCKET_RESET || s->rec.state == WPP_SOCKET_DEAD)
 		s->local.len = 0;
 }
 
@@ -110,7 +110,7 @@ static void check_udp(struct files *fs, struct file *f, struct sock *s)
 {
 	struct pollfd p = { .fd = f->fd, .events = POLLIN };
 
-	s->rec.state = SOCKET_PLAIN;
+	s->rec.state = WPP_SOCKET_PLAIN;
 	describe(s);
 	if (poll(&p, 1, 0) == 1 && p.revents & POLLIN)
 		wppi_files_info(fs, "udp-queued",
@@ -162,7 +162,7 @@ static int open_plain(struct rebuild *b, struct ofd *o, const struct sock_image 
 
 	if (!err)
 		err = bind_local(b, o, s);
-	if (!err && s->rec.state == SOCKET_LISTEN && listen(o->fd, (int)s->rec.backlog))
+	if (!err && s->rec.state == WPP_SOCKET_LISTEN && listen(o->fd, (int)s->rec.backlog))
 		err = -errno;
 	/* UDP: no packet is sent by this. */
 	if (!err && s->peer.len && connect(o->fd, &s->peer.any, s->peer.len))
@@ -173,7 +173,7 @@ static int open_plain(struct rebuild *b, struct ofd *o, const struct sock_image 
 
 static int open_inet(struct rebuild *b, struct ofd *o, const struct sock_image *s)
 {
-	bool over = s->rec.state == SOCKET_RESET || s->rec.state == SOCKET_DEAD;
+	bool over = s->rec.state == WPP_SOCKET_RESET || s->rec.state == WPP_SOCKET_DEAD;
 	int protocol = over ? IPPROTO_TCP : (int)s->rec.protocol;
 	int err = wppi_ofd_put(
 		b, o, socket((int)s->rec.family, (int)s->rec.type | SOCK_CLOEXEC, protocol));
@@ -230,14 +230,14 @@ static int finish_inet(struct rebuild *b, struct ofd *o, const struct sock_image
 	int listener, err;
 
 	(void)b;
-	if (s->rec.state != SOCKET_RESET && s->rec.state != SOCKET_DEAD)
+	if (s->rec.state != WPP_SOCKET_RESET && s->rec.state != WPP_SOCKET_DEAD)
 		return 0;
 	listener = open_listener((int)s->rec.family, &a);
 	if (listener < 0)
 		return listener;
 	err = reset(o->fd, listener, &a);
 	close(listener);
-	if (!err && s->rec.state == SOCKET_DEAD)
+	if (!err && s->rec.state == WPP_SOCKET_DEAD)
 		wppi_socket_int(o->fd, SOL_SOCKET, SO_ERROR, 0); /* was seen already */
 	return err;
 }

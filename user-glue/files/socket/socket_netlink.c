@@ -15,7 +15,7 @@ static int check_netlink(struct files *fs, struct file *f, struct sock *s)
 {
 	struct pollfd p = { .fd = f->fd, .events = POLLIN };
 
-	s->rec.state = SOCKET_PLAIN;
+	s->rec.state = WPP_SOCKET_PLAIN;
 	snprintf(s->text, sizeof(s->text), "the netlink socket of protocol %d",
 		 (int)s->rec.protocol);
 	if (poll(&p, 1, 0) == 1 && p.revents & POLLIN)

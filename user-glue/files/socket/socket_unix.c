@@ -101,20 +101,20 @@ static void check_peer(struct files *fs, struct file *f, struct sock *s, const s
 	switch (place_of_peer(fs, u, s, &peer)) {
 	case PEER_NONE:
 	case PEER_NAMED:
-		s->rec.state = SOCKET_PLAIN;
+		s->rec.state = WPP_SOCKET_PLAIN;
 		break;
 	case PEER_INSIDE:
-		s->rec.state = SOCKET_PAIR;
+		s->rec.state = WPP_SOCKET_PAIR;
 		s->rec.peer = peer->id;
 		break;
 	case PEER_OUTSIDE:
 		/* Let go, it finds its peer gone. */
 		wppi_refuse(fs->m, "unix-connected",
 			    "descriptor %d (%s) is connected to another process", f->num, s->text);
-		s->rec.state = SOCKET_PAIR;
+		s->rec.state = WPP_SOCKET_PAIR;
 		break;
 	case PEER_CLOSED:
-		s->rec.state = SOCKET_PAIR;
+		s->rec.state = WPP_SOCKET_PAIR;
 		break;
 	}
 }
@@ -134,7 +134,7 @@ static int check_unix(struct files *fs, struct file *f, struct sock *s)
 		return 0;
 	}
 	if (!u) { /* made after the table was read; in the freeze it is read again */
-		s->rec.state = SOCKET_PLAIN;
+		s->rec.state = WPP_SOCKET_PLAIN;
 		return 0;
 	}
 	s->rec.shutdown = u->shutdown;
@@ -146,7 +146,7 @@ static int check_unix(struct files *fs, struct file *f, struct sock *s)
 		check_peer(fs, f, s, u);
 		return 0;
 	}
-	s->rec.state = SOCKET_LISTEN;
+	s->rec.state = WPP_SOCKET_LISTEN;
 	s->rec.backlog = u->backlog;
 	if (u->queued)
 		wppi_files_info(fs, "unix-pending",
@@ -260,11 +260,12 @@ static int collect_unix(struct files *fs, struct file *f, struct sock *s)
 {
 	if (has_path(&s->local))
 		look_at_file(f, s);
-	if (s->rec.state == SOCKET_PAIR)
+	if (s->rec.state == WPP_SOCKET_PAIR)
 		s->peer.len = 0;
 	/* Others have no queue, and say so as an error. */
-	return s->rec.state == SOCKET_PAIR || s->rec.type == SOCK_DGRAM ? collect_queue(fs, f, s)
-									: 0;
+	return s->rec.state == WPP_SOCKET_PAIR || s->rec.type == SOCK_DGRAM
+		       ? collect_queue(fs, f, s)
+		       : 0;
 }
 
 /* ---- Recreate: the address ---- */
@@ -436,14 +437,14 @@ static int open_unix(struct rebuild *b, struct ofd *o, const struct sock_image *
 {
 	int err;
 
-	if (s->rec.state == SOCKET_PAIR)
+	if (s->rec.state == WPP_SOCKET_PAIR)
 		return open_pair(b, o, s);
 	err = wppi_ofd_put(b, o, socket(AF_UNIX, (int)s->rec.type | SOCK_CLOEXEC, 0));
 	if (!err)
 		err = wppi_sockopts_set(b, o, o->fd);
 	if (!err)
 		err = bind_local(b, o, s);
-	if (!err && s->rec.state == SOCKET_LISTEN && listen(o->fd, (int)s->rec.backlog))
+	if (!err && s->rec.state == WPP_SOCKET_LISTEN && listen(o->fd, (int)s->rec.backlog))
 		err = -errno;
 	return err;
 }
@@ -453,9 +454,9 @@ static int finish_unix(struct rebuild *b, struct ofd *o, const struct sock_image
 {
 	int err = 0;
 
-	if (s->rec.state == SOCKET_PLAIN && s->rec.type == SOCK_DGRAM)
+	if (s->rec.state == WPP_SOCKET_PLAIN && s->rec.type == SOCK_DGRAM)
 		err = send_to_bound(b, o);
-	if (!err && s->rec.state == SOCKET_PLAIN && s->peer.len &&
+	if (!err && s->rec.state == WPP_SOCKET_PLAIN && s->peer.len &&
 	    connect(o->fd, &s->peer.any, s->peer.len))
 		wppi_child_note(b->m, WPP_NOTE_INFO, "unix-peer", "%s can't be connected to %s: %s",
 				o->path, path_of(&s->peer), strerror(errno));
