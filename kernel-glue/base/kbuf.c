@@ -7,6 +7,7 @@
 
 #include "base/kbuf.h"
 #include "base/kerrno.h"
+#include "record/append.h"
 
 #define BUF_MIN ((size_t)16 << 10)
 #define BUF_MAX ((size_t)1 << 30)
@@ -39,6 +40,17 @@ static int buf_grow(struct wppk_buf *buf, size_t need)
 	return 0;
 }
 
+static void *buf_reserve(void *buffer, size_t len)
+{
+	struct wppk_buf *buf = buffer;
+
+	buf->err = buf_grow(buf, len);
+	if (buf->err)
+		return NULL;
+	buf->len += len;
+	return buf->data + buf->len - len;
+}
+
 void wppk_buf_rec(struct wppk_buf *buf, u16 type, u32 task, u64 id, const void *fields,
 		  u32 nr_fields, const void *tail, u32 tail_len)
 {
@@ -48,18 +60,12 @@ void wppk_buf_rec(struct wppk_buf *buf, u16 type, u32 task, u64 id, const void *
 		.id = id,
 		.nr_fields = nr_fields,
 		.tail = tail,
-		.tail_len = tail_len,
 	};
-	s64 len;
+	int err;
 
 	if (buf->err)
 		return;
-	buf->err = buf_grow(buf, wpp_rec_size(nr_fields, tail_len));
-	if (buf->err)
-		return;
-	len = wpp_rec_put(buf->data + buf->len, buf->cap - buf->len, &rec, fields);
-	if (len < 0)
-		buf->err = wppk_errno((int)len);
-	else
-		buf->len += len;
+	err = wppr_append(buf_reserve, buf, rec, fields, tail_len);
+	if (err && !buf->err)
+		buf->err = wppk_errno(err);
 }

@@ -10,8 +10,7 @@
 #include "base/ksync.h"
 #include "compat/kcompat.h"
 #include "files/kfiles.h"
-
-#define MQUEUE_MAGIC 0x19800202
+#include "record/refuse.h"
 
 /* In the order in which they are asked. */
 static const struct wppk_file_kind *const kinds[] = {
@@ -23,49 +22,9 @@ static const struct wppk_file_kind *const kinds[] = {
 
 /* ---- What no kind takes ---- */
 
-static const struct {
-	const char *link, *name;
-} strangers[] = {
-	{ "anon_inode:[io_uring]", "io_uring" },
-	{ "anon_inode:[userfaultfd]", "userfaultfd" },
-	{ "anon_inode:[fanotify]", "fanotify" },
-	{ "anon_inode:[perf_event]", "perf-event" },
-	{ "anon_inode:bpf", "bpf" },
-	{ "anon_inode:btf", "bpf" },
-	{ "anon_inode:kvm", "kvm" },
-	{ "anon_inode:[landlock", "landlock" },
-	{ "anon_inode:seccomp notify", "seccomp-notify" },
-	{ "anon_inode:[fscontext]", "mount-fd" },
-	{ "anon_inode:[mount", "mount-fd" },
-	{ "anon_inode:[secretmem]", "secretmem" },
-	{ "/secretmem", "secretmem" },
-	{ "/dev/kvm", "kvm" },
-	{ "/dev/ptmx", "pty-master" },
-	{ "/dev/pts/ptmx", "pty-master" },
-	{ "mnt:[", "namespace-fd" },
-	{ "net:[", "namespace-fd" },
-	{ "pid:[", "namespace-fd" },
-	{ "user:[", "namespace-fd" },
-	{ "uts:[", "namespace-fd" },
-	{ "ipc:[", "namespace-fd" },
-	{ "time:[", "namespace-fd" },
-	{ "cgroup:[", "namespace-fd" },
-	{ "anon_inode:", "anon-inode" },
-};
-
 static const char *stranger_name(const struct wppk_file *f)
 {
-	u32 i;
-
-	for (i = 0; i < ARRAY_SIZE(strangers); i++) {
-		if (!strncmp(f->link, strangers[i].link, strlen(strangers[i].link)))
-			return strangers[i].name;
-	}
-	if (wppk_file_fs(f) == MQUEUE_MAGIC)
-		return "mqueue";
-	if (S_ISDIR(f->st.mode))
-		return "deleted-directory";
-	return S_ISBLK(f->st.mode) || S_ISCHR(f->st.mode) ? "device" : "file";
+	return wppr_refuse_file(f->link, wppk_file_fs(f), f->st.mode);
 }
 
 /* ---- By us: names and kinds ---- */

@@ -8,6 +8,7 @@
 #include <linux/slab.h>
 
 #include "files/kfiles.h"
+#include "record/pipe.h"
 
 static bool is_fifo(const struct wppk_file *f)
 {
@@ -26,11 +27,6 @@ static struct pipe_inode_info *pipe_of(const struct wppk_file *f)
 
 /* ---- Which ends there are ---- */
 
-static int access_of(const struct wppk_file *f)
-{
-	return f->flags & O_ACCMODE;
-}
-
 /* A description of the same pipe with access mode @acc; NULL: none. */
 static const struct wppk_file *find_end(const struct wppk_member *m, const struct wppk_file *f,
 					int acc)
@@ -42,7 +38,7 @@ static const struct wppk_file *find_end(const struct wppk_member *m, const struc
 		const struct wppk_file *e = &fs->v[i];
 
 		if (is_fifo(e) && file_inode(e->file) == file_inode(f->file) &&
-		    (access_of(e) == acc || access_of(e) == O_RDWR))
+		    wppr_pipe_is_end(e->flags, acc))
 			return e;
 	}
 	return NULL;
@@ -50,16 +46,14 @@ static const struct wppk_file *find_end(const struct wppk_member *m, const struc
 
 static bool other_end_inside(const struct wppk_member *m, const struct wppk_file *f)
 {
-	int acc = access_of(f);
-
-	return acc == O_RDWR || find_end(m, f, acc == O_RDONLY ? O_WRONLY : O_RDONLY);
+	return wppr_access(f->flags) == WPPR_BOTH || find_end(m, f, wppr_pipe_other(f->flags));
 }
 
 static bool other_end_closed(const struct wppk_file *f)
 {
 	const struct pipe_inode_info *pipe = pipe_of(f);
 
-	return access_of(f) == O_RDONLY ? !pipe->writers : !pipe->readers;
+	return wppr_access(f->flags) == WPPR_READ ? !pipe->writers : !pipe->readers;
 }
 
 bool wppk_pipe_outside(struct wppk_member *m, const struct wppk_file *f)
@@ -153,7 +147,7 @@ static int collect_contents(struct wppk_member *m, const struct wppk_file *f)
 
 	pipe_lock(pipe);
 	rec.capacity = (u64)pipe->max_usage * PAGE_SIZE;
-	err = access_of(f) == O_WRONLY ? 0 : copy_buffers(pipe, &has);
+	err = wppr_access(f->flags) == WPPR_WRITE ? 0 : copy_buffers(pipe, &has);
 	pipe_unlock(pipe);
 	rec.len = has.len;
 	if (!err && has_packets(m, f))

@@ -16,12 +16,13 @@
 #include <asm/vdso.h>
 
 #include "base/ksync.h"
+#include "record/build_id.h"
+#include "record/refuse.h"
 #include "state/kmemobj.h"
 #include "state/kstate.h"
 
-#define NAME_LEN      32
-#define VMA_SPARE     16
-#define NOTE_BUILD_ID 3
+#define NAME_LEN  32
+#define VMA_SPARE 16
 
 struct vma {
 	u64 start, end, off;
@@ -123,32 +124,17 @@ static int vmas_read(struct wppk_member *m)
 
 /* ---- What is refused ---- */
 
-struct rule {
-	unsigned long vm_flags;
-	const char *path; /* beginning of the mapping's name */
-	const char *name, *what;
-};
-
 #ifndef VM_SHADOW_STACK
 #define VM_SHADOW_STACK VM_NONE
 #endif
 
-static const struct rule rules[] = {
-	{ 0, "/[aio]", "aio", "a ring of kernel AIO (io_setup)" },
-	{ 0, "anon_inode:[io_uring]", "io_uring", "a ring of io_uring" },
-	{ 0, "anon_inode:[perf_event]", "perf-event", "a buffer of perf_event_open()" },
-	{ 0, "anon_inode:kvm", "kvm", "a virtual machine's state" },
-	{ 0, "anon_inode:[bpf", "bpf", "a map of BPF" },
-	{ 0, "anon_inode:bpf", "bpf", "a map of BPF" },
-	{ 0, "/secretmem", "secretmem", "secret memory (memfd_secret)" },
-	{ 0, "/SYSV", "sysv-shm", "System V shared memory" },
-	{ 0, "[uprobes]", "uprobes", "a probe that a tracer has set" },
-	{ 0, "[gate]", "gate", "a page of the kernel" },
-	{ VM_HUGETLB, NULL, "hugetlb", "memory of hugetlbfs" },
-	{ VM_PFNMAP | VM_IO, NULL, "device-memory", "memory of a device" },
-	{ VM_SHADOW_STACK, NULL, "shadow-stack", "a shadow stack" },
-	{ __VM_UFFD_FLAGS, NULL, "userfaultfd", "memory whose faults a userfaultfd handles" },
-};
+static u32 traits_of(const struct vma *v)
+{
+	return (v->vm_flags & VM_HUGETLB ? WPPR_HUGETLB : 0) |
+	       (v->vm_flags & (VM_PFNMAP | VM_IO) ? WPPR_DEVICE : 0) |
+	       (v->vm_flags & VM_SHADOW_STACK ? WPPR_SHADOW_STACK : 0) |
+	       (v->vm_flags & __VM_UFFD_FLAGS ? WPPR_USERFAULT : 0);
+}
 
 static bool has_prefix(const char *s, const char *prefix)
 {
@@ -164,18 +150,13 @@ static void refuse_vma(struct wppk_member *m, const struct vma *v, const char *p
 
 static void check_vma(struct wppk_member *m, const struct vma *v, const char *path)
 {
-	u32 i;
+	const struct wppr_refusal *r;
 
 	if (has_prefix(v->name, "[v")) /* vdso and vvar: the kernel's */
 		return;
-	for (i = 0; i < ARRAY_SIZE(rules); i++) {
-		const struct rule *r = &rules[i];
-
-		if (r->path ? has_prefix(path, r->path) : v->vm_flags & r->vm_flags) {
-			refuse_vma(m, v, path, r->name, r->what);
-			return;
-		}
-	}
+	r = wppr_refuse_mapping(path, traits_of(v));
+	if (r)
+		refuse_vma(m, v, path, r->name, r->what);
 }
 
 /* ---- What a mapping is ---- */
@@ -356,31 +337,6 @@ static int collect_vma(struct wppk_member *m, struct vma *v, const struct vma *b
 
 /* ---- Records of the whole ---- */
 
-/* The build-id in the image of the vdso. Its length; 0: none found. */
-static u32 build_id(const struct vdso_image *image, const u8 **id)
-{
-	const struct elf64_hdr *eh = image->data;
-	const struct elf64_phdr *ph = image->data + eh->e_phoff;
-	u32 i;
-
-	for (i = 0; i < eh->e_phnum; i++) {
-		u64 pos = ph[i].p_offset, end = pos + ph[i].p_filesz;
-
-		if (ph[i].p_type != PT_NOTE || end > image->size)
-			continue;
-		while (pos + sizeof(struct elf64_note) <= end) {
-			const struct elf64_note *n = image->data + pos;
-
-			pos += sizeof(*n) + ALIGN(n->n_namesz, 4);
-			*id = image->data + pos;
-			if (n->n_type == NOTE_BUILD_ID)
-				return n->n_descsz;
-			pos += ALIGN(n->n_descsz, 4);
-		}
-	}
-	return 0;
-}
-
 static void record_vdso(struct wppk_member *m)
 {
 	const struct vdso_image *image = m->mm->context.vdso_image;
@@ -401,7 +357,7 @@ static void record_vdso(struct wppk_member *m)
 	}
 	if (!rec.vdso || !image)
 		return;
-	id_len = build_id(image, &id);
+	id_len = wppr_build_id(image->data, image->size, &id);
 	WPPK_REC(m, VDSO, 0, &rec, id, id_len);
 }
 

@@ -19,6 +19,7 @@
 #include <asm/unistd.h>
 
 #include "state/kstate.h"
+#include "record/restart.h"
 
 #define XSAVE_XCR0_OFF 464 /* where the kernel puts XCR0 into the area for tracers */
 
@@ -75,57 +76,26 @@ static int read_registers(struct wppk_thread *t)
 /* Inside of a critical section: the image has it aborted, as by any preemption. */
 static void abort_section(struct wppk_thread *t)
 {
-	struct rseq_cs cs;
-	u64 at;
+	struct wppr_rseq_cs cs;
+	u64 at, ip = t->regs.ip;
 
 	if (!current->rseq || copy_from_user(&at, &current->rseq->rseq_cs, sizeof(at)) || !at ||
-	    copy_from_user(&cs, (void __user *)(uintptr_t)at, sizeof(cs)) ||
-	    t->regs.ip - cs.start_ip >= cs.post_commit_offset)
+	    copy_from_user(&cs, (void __user *)(uintptr_t)at, sizeof(cs)))
 		return;
-	t->regs.ip = cs.abort_ip;
+	if (wppr_rseq_abort(&cs, &ip))
+		t->regs.ip = ip;
 }
 
 /* ---- System calls ---- */
 
-/* Calls that any stop ends with EINTR, though nobody handled a signal. Nothing was moved. */
-static bool is_stop_sensitive(long nr)
-{
-	static const short list[] = {
-		__NR_epoll_wait, __NR_epoll_pwait,     __NR_epoll_pwait2, __NR_semop,
-		__NR_semtimedop, __NR_rt_sigtimedwait, __NR_accept,	  __NR_accept4,
-		__NR_recvfrom,	 __NR_recvmsg,	       __NR_recvmmsg,	  __NR_sendto,
-		__NR_sendmsg,	 __NR_sendmmsg,	       __NR_read,	  __NR_readv,
-		__NR_write,	 __NR_writev,
-	};
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(list); i++) {
-		if (list[i] == nr)
-			return true;
-	}
-	return false;
-}
-
 /* Such a call goes on in the process that was stopped as well. */
-static void restart_sensitive(void)
+static void restart_cut_call(void)
 {
 	struct pt_regs *regs = task_pt_regs(current);
+	const struct wppr_call call = { .nr = (long)regs->orig_ax, .result = regs->ax };
 
-	if ((long)regs->orig_ax >= 0 && (long)regs->ax == -EINTR &&
-	    is_stop_sensitive(regs->orig_ax))
+	if (wppr_call_was_cut(&call))
 		regs->ax = -ERESTARTNOHAND;
-}
-
-/*
- * ERESTART_RESTARTBLOCK: this kernel alone knows how much time is left. But a sleep that was given
- * a place for it has stored it there already, so it goes on with that; others start anew.
- */
-static void sleep_the_rest(struct user_regs_struct *regs, long nr)
-{
-	if (nr == __NR_nanosleep && regs->si)
-		regs->di = regs->si;
-	else if (nr == __NR_clock_nanosleep && !(regs->si & TIMER_ABSTIME) && regs->r10)
-		regs->dx = regs->r10;
 }
 
 static bool is_time(unsigned long at)
@@ -164,43 +134,26 @@ static bool is_about_to_restart(const struct user_regs_struct *regs)
 	       code[1] == 0x05;
 }
 
-static void restart_block(struct wppk_thread *t)
-{
-	t->rec.restart = ERESTARTNOHAND;
-	sleep_the_rest(&t->regs, t->rec.syscall);
-	t->regs.ax = t->rec.syscall;
-}
-
 /* The image's registers point at the system call instruction again. */
 static void work_in_restart(struct wppk_thread *t)
 {
 	struct user_regs_struct *regs = &t->regs;
-	long error = regs->ax;
+	struct wppr_call call = {
+		.ip = regs->ip,
+		.nr = (long)regs->orig_ax,
+		.result = regs->ax,
+		.arg = { regs->di, regs->si, regs->dx, regs->r10, regs->r8, regs->r9 },
+	};
+	long meant = 0;
 
-	t->rec.syscall = regs->orig_ax;
-	if (is_about_to_restart(regs)) {
-		t->rec.syscall = restarted_call(regs);
-		restart_block(t);
-	}
-	if (t->rec.syscall == __NR_restart_syscall)
-		t->rec.syscall = restarted_call(regs);
-	if ((long)regs->orig_ax < 0)
-		return;
-	regs->orig_ax = -1UL;
-	switch (error) {
-	case -ERESTARTSYS:
-	case -ERESTARTNOINTR:
-	case -ERESTARTNOHAND:
-		t->rec.restart = -error;
-		regs->ax = t->rec.syscall;
-		break;
-	case -ERESTART_RESTARTBLOCK:
-		restart_block(t);
-		break;
-	default:
-		return;
-	}
-	regs->ip -= 2;
+	if (is_about_to_restart(regs) || regs->orig_ax == __NR_restart_syscall)
+		meant = restarted_call(regs);
+	wppr_call_again(&call, meant, &t->rec);
+	regs->ip = call.ip;
+	regs->orig_ax = call.nr;
+	regs->ax = call.result;
+	regs->di = call.arg[0];
+	regs->dx = call.arg[2];
 }
 
 /* ---- What the kernel keeps for it ---- */
@@ -235,7 +188,7 @@ int wppk_thread_look(struct wppk_thread *t)
 {
 	int err;
 
-	restart_sensitive();
+	restart_cut_call();
 	err = read_registers(t);
 	if (err)
 		return err;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "record/append.h"
 
 void *wppi_buf_reserve(struct buf *b, size_t len)
 {
@@ -41,6 +42,11 @@ void wppi_buf_free(struct buf *b)
 	memset(b, 0, sizeof(*b));
 }
 
+static void *reserve(void *buffer, size_t len)
+{
+	return wppi_buf_reserve(buffer, len);
+}
+
 void wppi_rec_add(struct buf *b, uint16_t type, uint32_t task, uint64_t id, const void *fields,
 		  uint32_t nr_fields, const void *tail, size_t tail_len)
 {
@@ -49,18 +55,9 @@ void wppi_rec_add(struct buf *b, uint16_t type, uint32_t task, uint64_t id, cons
 		.task = task,
 		.id = id,
 		.nr_fields = (uint16_t)nr_fields,
-		.tail_len = (uint32_t)tail_len,
 		.tail = tail,
 	};
-	size_t size;
-	void *room;
 
-	if (tail_len > WPP_REC_TAIL_MAX) {
-		b->failed = true;
-		return;
-	}
-	size = wpp_rec_size(nr_fields, rec.tail_len);
-	room = wppi_buf_reserve(b, size);
-	if (room && wpp_rec_put(room, size, &rec, fields) != (int64_t)size)
+	if (wppr_append(reserve, b, rec, fields, tail_len))
 		b->failed = true;
 }

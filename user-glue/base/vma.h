@@ -8,12 +8,14 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "record/refuse.h"
+
 enum vma_trait {
-	VMA_HUGETLB = 1u << 0,
-	VMA_DEVICE = 1u << 1, /* memory of a device */
-	VMA_SHADOW_STACK = 1u << 2,
-	VMA_USERFAULT = 1u << 3, /* registered with a userfaultfd */
-	VMA_GUARDED = 1u << 4,	 /* has pages of MADV_GUARD_INSTALL */
+	VMA_HUGETLB = WPPR_HUGETLB,
+	VMA_DEVICE = WPPR_DEVICE,
+	VMA_SHADOW_STACK = WPPR_SHADOW_STACK,
+	VMA_USERFAULT = WPPR_USERFAULT,
+	VMA_GUARDED = 1u << 4, /* has pages of MADV_GUARD_INSTALL */
 };
 
 struct vma {

@@ -11,63 +11,21 @@
 #include <unistd.h>
 
 #include "files/file_path.h"
+#include "record/refuse.h"
 
-#define MQUEUE_MAGIC 0x19800202
-#define CHECKS	     3 /* of a running process, until all fits together */
+#define CHECKS 3 /* of a running process, until all fits together */
 
 /* ---- What no kind takes ---- */
 
-static const struct {
-	const char *link, *name;
-} strangers[] = {
-	{ "anon_inode:[io_uring]", "io_uring" },
-	{ "anon_inode:[userfaultfd]", "userfaultfd" },
-	{ "anon_inode:[fanotify]", "fanotify" },
-	{ "anon_inode:[perf_event]", "perf-event" },
-	{ "anon_inode:bpf", "bpf" },
-	{ "anon_inode:btf", "bpf" },
-	{ "anon_inode:kvm", "kvm" },
-	{ "anon_inode:[landlock", "landlock" },
-	{ "anon_inode:seccomp notify", "seccomp-notify" },
-	{ "anon_inode:[fscontext]", "mount-fd" },
-	{ "anon_inode:[mount", "mount-fd" },
-	{ "anon_inode:[secretmem]", "secretmem" },
-	{ "/secretmem", "secretmem" },
-	{ "/dev/kvm", "kvm" },
-	{ "/dev/ptmx", "pty-master" },
-	{ "/dev/pts/ptmx", "pty-master" },
-	{ "mnt:[", "namespace-fd" },
-	{ "net:[", "namespace-fd" },
-	{ "pid:[", "namespace-fd" },
-	{ "user:[", "namespace-fd" },
-	{ "uts:[", "namespace-fd" },
-	{ "ipc:[", "namespace-fd" },
-	{ "time:[", "namespace-fd" },
-	{ "cgroup:[", "namespace-fd" },
-	{ "anon_inode:", "anon-inode" },
-};
-
 bool wppi_file_refuse(struct files *fs, const struct file *f)
 {
-	struct member *m = fs->m;
+	const char *name = wppr_refuse_file(f->link, wppi_file_fs(f), f->st.st_mode);
 
-	for (size_t i = 0; i < sizeof(strangers) / sizeof(strangers[0]); i++) {
-		if (!strncmp(f->link, strangers[i].link, strlen(strangers[i].link)))
-			return wppi_refuse(m, strangers[i].name,
-					   "descriptor %d (%s) can't be made anew; close it before",
-					   f->num, f->link);
-	}
-	if (wppi_file_fs(f) == MQUEUE_MAGIC)
-		return wppi_refuse(m, "mqueue", "descriptor %d is the message queue %s", f->num,
-				   f->link);
-	if (S_ISDIR(f->st.st_mode))
-		return wppi_refuse(m, "deleted-directory", "descriptor %d: %s was removed", f->num,
-				   f->link);
-	if (S_ISBLK(f->st.st_mode) || S_ISCHR(f->st.st_mode))
-		return wppi_refuse(m, "device", "descriptor %d is the device %s (%u:%u)", f->num,
+	if (!strcmp(name, "device"))
+		return wppi_refuse(fs->m, name, "descriptor %d is the device %s (%u:%u)", f->num,
 				   f->link, major(f->st.st_rdev), minor(f->st.st_rdev));
-	return wppi_refuse(m, "file", "descriptor %d (%s) is of a kind that isn't known", f->num,
-			   f->link);
+	return wppi_refuse(fs->m, name, "descriptor %d (%s) can't be made anew; close it before",
+			   f->num, f->link);
 }
 
 /* Threads with a table of descriptors of their own (CLONE_FILES not given, or unshared). */

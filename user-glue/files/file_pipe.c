@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "files/files.h"
+#include "record/pipe.h"
 
 static bool is_fifo(const struct file *f)
 {
@@ -21,11 +22,6 @@ static bool is_pipe(const struct file *f)
 	return is_fifo(f) && !strncmp(f->link, "pipe:", 5);
 }
 
-static int access_of(uint64_t flags)
-{
-	return (int)(flags & O_ACCMODE);
-}
-
 /* ---- Which ends there are ---- */
 
 const struct file *wppi_pipe_end(const struct files *fs, const struct file *f, int acc)
@@ -34,7 +30,7 @@ const struct file *wppi_pipe_end(const struct files *fs, const struct file *f, i
 		const struct file *e = &fs->v[i];
 
 		if (is_fifo(e) && e->st.st_ino == f->st.st_ino && e->st.st_dev == f->st.st_dev &&
-		    (access_of(e->flags) == acc || access_of(e->flags) == O_RDWR))
+		    wppr_pipe_is_end(e->flags, (uint32_t)acc))
 			return e;
 	}
 	return NULL;
@@ -42,9 +38,8 @@ const struct file *wppi_pipe_end(const struct files *fs, const struct file *f, i
 
 static bool other_end_inside(const struct files *fs, const struct file *f)
 {
-	int acc = access_of(f->flags);
-
-	return acc == O_RDWR || wppi_pipe_end(fs, f, acc == O_RDONLY ? O_WRONLY : O_RDONLY);
+	return wppr_access(f->flags) == WPPR_BOTH ||
+	       wppi_pipe_end(fs, f, (int)wppr_pipe_other(f->flags));
 }
 
 static bool other_end_closed(const struct file *f)
@@ -139,7 +134,8 @@ static int collect_contents(struct files *fs, struct file *f)
 	if (cap < 0)
 		return -errno;
 	rec.capacity = (uint64_t)cap;
-	err = access_of(f->flags) == O_WRONLY ? 0 : copy_contents(f->fd, (size_t)cap, &lens, &data);
+	err = wppr_access(f->flags) == WPPR_WRITE ? 0
+						  : copy_contents(f->fd, (size_t)cap, &lens, &data);
 	if (!err) {
 		rec.len = data.len;
 		if (has_packets(fs, f)) {
@@ -233,7 +229,7 @@ static int give_ends(struct rebuild *b, const struct ofd *o, int rd, int wr)
 			continue;
 		err = wppi_ofd_put(
 			b, e,
-			wppi_fd_reopen(access_of(e->rec.flags) == O_RDONLY ? rd : wr,
+			wppi_fd_reopen(wppr_access(e->rec.flags) == WPPR_READ ? rd : wr,
 				       (e->rec.flags & ~(uint64_t)O_DIRECT) | O_NONBLOCK));
 		if (err)
 			return err;

@@ -18,6 +18,7 @@
 #include "base/changed.h"
 #include "memory/memory.h"
 #include "memory/pages.h"
+#include "record/refuse.h"
 
 #define TMPFS_MAGIC 0x01021994
 #define RAMFS_MAGIC 0x858458f6
@@ -40,35 +41,6 @@ static bool has_suffix(const char *s, const char *suffix)
 
 /* ---- What is refused ---- */
 
-struct rule {
-	const char *path; /* beginning of the mapping's name */
-	const char *name, *what;
-};
-
-static const struct rule refused_paths[] = {
-	{ "/[aio]", "aio", "a ring of kernel AIO (io_setup)" },
-	{ "anon_inode:[io_uring]", "io_uring", "a ring of io_uring" },
-	{ "anon_inode:[perf_event]", "perf-event", "a buffer of perf_event_open()" },
-	{ "anon_inode:kvm", "kvm", "a virtual machine's state" },
-	{ "anon_inode:[bpf", "bpf", "a map of BPF" },
-	{ "anon_inode:bpf", "bpf", "a map of BPF" },
-	{ "/secretmem", "secretmem", "secret memory (memfd_secret), which nobody else can read" },
-	{ "/SYSV", "sysv-shm", "System V shared memory" },
-	{ "[uprobes]", "uprobes", "a probe that a tracer has set" },
-	{ "[shadow_stack]", "shadow-stack", "a shadow stack" },
-	{ "[gate]", "gate", "a page of the kernel" },
-};
-
-static const struct {
-	uint32_t trait;
-	const char *name, *what;
-} refused_traits[] = {
-	{ VMA_HUGETLB, "hugetlb", "memory of hugetlbfs" },
-	{ VMA_DEVICE, "device-memory", "memory of a device" },
-	{ VMA_SHADOW_STACK, "shadow-stack", "a shadow stack" },
-	{ VMA_USERFAULT, "userfaultfd", "memory whose faults a userfaultfd handles" },
-};
-
 static void refuse_vma(struct member *m, const struct vma *v, const char *name, const char *what)
 {
 	wppi_refuse(m, name, "the mapping %lx-%lx (%s) is %s", v->start, v->end,
@@ -77,22 +49,10 @@ static void refuse_vma(struct member *m, const struct vma *v, const char *name, 
 
 static void check_vma(struct member *m, const struct vma *v)
 {
-	size_t i;
+	const struct wppr_refusal *r = wppr_refuse_mapping(v->path, v->traits);
 
-	for (i = 0; i < sizeof(refused_paths) / sizeof(refused_paths[0]); i++) {
-		if (has_prefix(v->path, refused_paths[i].path)) {
-			refuse_vma(m, v, refused_paths[i].name, refused_paths[i].what);
-			return;
-		}
-	}
-	if (has_prefix(v->path, "[v")) /* vdso and vvar: device memory in a way, but the kernel's */
-		return;
-	for (i = 0; i < sizeof(refused_traits) / sizeof(refused_traits[0]); i++) {
-		if (v->traits & refused_traits[i].trait) {
-			refuse_vma(m, v, refused_traits[i].name, refused_traits[i].what);
-			return;
-		}
-	}
+	if (r)
+		refuse_vma(m, v, r->name, r->what);
 }
 
 /* ---- What a mapping is ---- */

@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 
 #include "memory/memory.h"
+#include "record/build_id.h"
 
 #define VDSO_MAX (64u << 10)
 #define JUMP_LEN 12u
@@ -66,31 +67,6 @@ static const Elf64_Phdr *segment(const struct elf *e, uint32_t type)
 			return &ph[i];
 	}
 	return NULL;
-}
-
-static size_t build_id(const struct elf *e, const uint8_t **id)
-{
-	const Elf64_Phdr *ph = segment(e, PT_NOTE);
-	size_t pos, end;
-
-	if (!ph || ph->p_offset % 4 || !piece(e, ph->p_offset, ph->p_filesz, 1))
-		return 0;
-	pos = ph->p_offset;
-	end = pos + ph->p_filesz;
-	while (end - pos >= sizeof(Elf64_Nhdr)) {
-		const Elf64_Nhdr *n = (const Elf64_Nhdr *)(e->p + pos);
-		size_t name = ((size_t)n->n_namesz + 3) & ~(size_t)3;
-		size_t desc = ((size_t)n->n_descsz + 3) & ~(size_t)3;
-
-		pos += sizeof(*n);
-		if (name > end - pos || desc > end - pos - name)
-			return 0;
-		*id = e->p + pos + name;
-		if (n->n_type == NT_GNU_BUILD_ID)
-			return n->n_descsz;
-		pos += name + desc;
-	}
-	return 0;
 }
 
 static uint64_t dynamic(const struct elf *e, int64_t tag)
@@ -167,7 +143,7 @@ void wppi_vdso_record(struct member *m)
 	if (!rec.vdso)
 		return;
 	if (read_memory(m->pid, rec.vdso, head, sizeof(head)) == 0)
-		id_len = build_id(&elf, &id);
+		id_len = wppr_build_id(elf.p, elf.len, &id);
 	WPPI_REC(&m->tree->pcb, VDSO, m->pid, 0, &rec, id, id_len);
 }
 
@@ -227,7 +203,7 @@ static int is_same(struct build *b, bool *same)
 	if (!e.p)
 		return WPP_ENOMEM;
 	err = read_memory(b->pid, v->own, (void *)(uintptr_t)e.p, e.len);
-	len = err ? 0 : build_id(&e, &id);
+	len = err ? 0 : wppr_build_id(e.p, e.len, &id);
 	*same = len && len == v->id_len && !memcmp(id, v->id, len) &&
 		v->own_len == v->rec.vdso_len &&
 		v->own - v->part[0].start == v->rec.vdso - v->rec.vvar;

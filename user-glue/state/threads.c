@@ -20,6 +20,7 @@
 
 #include "state/state.h"
 #include "stop/stop.h"
+#include "record/restart.h"
 
 #ifndef PTRACE_GETSIGMASK
 #define PTRACE_GETSIGMASK 0x420a
@@ -33,49 +34,22 @@
 
 #define XSAVE_MAX      (32u << 10)
 #define XSAVE_XCR0_OFF 464 /* where the kernel puts XCR0 into the area for tracers */
-#define RSEQ_CS_OFF    8   /* struct rseq.rseq_cs */
 
 struct rseq_config {
 	uint64_t pointer;
 	uint32_t size, signature, flags, pad;
 };
 
-struct rseq_section {
-	uint32_t version, flags;
-	uint64_t start, length, abort;
-};
-
 /* ---- System calls ---- */
 
-/* Calls that any stop ends with EINTR, though nobody handled a signal. Nothing was moved. */
-static bool is_stop_sensitive(int64_t nr)
+static struct wppr_call call_of(const struct user_regs_struct *r)
 {
-	static const int16_t list[] = {
-		SYS_epoll_wait, SYS_epoll_pwait, 441 /* epoll_pwait2 */,
-		SYS_semop,	SYS_semtimedop,	 SYS_rt_sigtimedwait,
-		SYS_accept,	SYS_accept4,	 SYS_recvfrom,
-		SYS_recvmsg,	SYS_recvmmsg,	 SYS_sendto,
-		SYS_sendmsg,	SYS_sendmmsg,	 SYS_read,
-		SYS_readv,	SYS_write,	 SYS_writev,
+	return (struct wppr_call){
+		.ip = r->rip,
+		.nr = (int64_t)r->orig_rax,
+		.result = r->rax,
+		.arg = { r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9 },
 	};
-
-	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
-		if (list[i] == nr)
-			return true;
-	}
-	return false;
-}
-
-/*
- * ERESTART_RESTARTBLOCK: this kernel alone knows how much time is left. But a sleep that was given
- * a place for it has stored it there already, so it goes on with that; others start anew.
- */
-static void sleep_the_rest(struct user_regs_struct *regs, int64_t nr)
-{
-	if (nr == SYS_nanosleep && regs->rsi)
-		regs->rdi = regs->rsi;
-	else if (nr == SYS_clock_nanosleep && !(regs->rsi & TIMER_ABSTIME) && regs->r10)
-		regs->rdx = regs->r10;
 }
 
 /*
@@ -84,25 +58,25 @@ static void sleep_the_rest(struct user_regs_struct *regs, int64_t nr)
  */
 static void work_in_restart(struct thread *t)
 {
-	int64_t error = (int64_t)t->live.rax;
+	struct wppr_call call = call_of(&t->live);
+	struct wpp_rec_thread rec;
 
+	wppr_call_again(&call, t->restarted, &rec);
+	t->syscall = (int64_t)rec.syscall;
+	t->restart = (int)rec.restart;
 	t->regs = t->live;
-	t->syscall = (int64_t)t->live.orig_rax;
-	t->regs.orig_rax = (uint64_t)-1;
-	if (t->restarted)
-		t->syscall = t->restarted;
-	if (t->syscall < 0)
-		return;
-	if (error == -ERESTARTSYS || error == -ERESTARTNOINTR || error == -ERESTARTNOHAND)
-		t->restart = (int)-error;
-	else if (error == -ERESTART_RESTARTBLOCK)
-		t->restart = ERESTARTNOHAND;
-	else
-		return;
-	if (error == -ERESTART_RESTARTBLOCK)
-		sleep_the_rest(&t->regs, t->syscall);
-	t->regs.rax = (uint64_t)t->syscall;
-	t->regs.rip -= 2;
+	t->regs.rip = call.ip;
+	t->regs.orig_rax = (uint64_t)call.nr;
+	t->regs.rax = call.result;
+	t->regs.rdi = call.arg[0];
+	t->regs.rdx = call.arg[2];
+}
+
+static bool was_cut(const struct thread *t)
+{
+	const struct wppr_call call = call_of(&t->live);
+
+	return wppr_call_was_cut(&call);
 }
 
 /* ---- Restartable sequences ---- */
@@ -125,13 +99,13 @@ static struct rseq_config rseq_of(pid_t tid)
 static bool abort_section(struct thread *t)
 {
 	struct rseq_config conf = rseq_of(t->tid);
-	struct rseq_section cs;
-	uint64_t at;
+	struct wppr_rseq_cs cs;
+	uint64_t at, ip = t->live.rip;
 
-	if (!conf.pointer || read_target(t->tid, conf.pointer + RSEQ_CS_OFF, &at, sizeof(at)) ||
-	    !at || read_target(t->tid, at, &cs, sizeof(cs)) || t->live.rip - cs.start >= cs.length)
+	if (!conf.pointer || read_target(t->tid, conf.pointer + WPPR_RSEQ_CS, &at, sizeof(at)) ||
+	    !at || read_target(t->tid, at, &cs, sizeof(cs)) || !wppr_rseq_abort(&cs, &ip))
 		return false;
-	t->live.rip = cs.abort;
+	t->live.rip = ip;
 	return true;
 }
 
@@ -169,9 +143,8 @@ static int read_thread(struct member *m, struct thread *t)
 	if (err)
 		return err;
 	changed = abort_section(t);
-	if ((int64_t)t->live.orig_rax >= 0 && (int64_t)t->live.rax == -EINTR &&
-	    is_stop_sensitive((int64_t)t->live.orig_rax)) {
-		t->live.rax = (uint64_t)-ERESTARTNOHAND;
+	if (was_cut(t)) {
+		t->live.rax = (uint64_t)-WPPR_ERESTARTNOHAND;
 		changed = true;
 	}
 	if (changed && ptrace(PTRACE_SETREGS, t->tid, NULL, &t->live))

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "stop/stop.h"
+#include "record/restart.h"
 
 #ifndef PTRACE_SETSIGMASK
 #define PTRACE_SETSIGMASK 0x420b
@@ -199,7 +200,7 @@ static void save_regs(struct ask_saved *s, const struct member *m, const struct 
 	if ((int64_t)r->orig_rax < 0 || error > -512 || error < -516 || error == -515)
 		return;
 	s->rip -= 2;
-	s->rax = error == -ERESTART_RESTARTBLOCK ? SYS_restart_syscall : r->orig_rax;
+	s->rax = error == -WPPR_ERESTART_RESTARTBLOCK ? SYS_restart_syscall : r->orig_rax;
 }
 
 static int set_mask(pid_t tid, uint64_t mask)

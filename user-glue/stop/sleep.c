@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "stop/stop.h"
+#include "record/restart.h"
 
 #define RESTART_TIMEOUT_NS 2000000000ull
 #define NAP_FIRST_NS	   50000 /* time to fall asleep in, should it get a CPU */
@@ -33,7 +34,7 @@ static bool is_restart(const struct thread *t)
 	uint8_t code[2];
 
 	if (r->orig_rax == SYS_restart_syscall)
-		return (int64_t)r->rax == -ERESTART_RESTARTBLOCK;
+		return (int64_t)r->rax == -WPPR_ERESTART_RESTARTBLOCK;
 	return (int64_t)r->orig_rax < 0 && r->rax == SYS_restart_syscall &&
 	       !wppi_memory_move(t->tid, r->rip, code, sizeof(code), false) &&
 	       !memcmp(code, syscall_insn, sizeof(code));

@@ -56,12 +56,6 @@ void wppi_urgency_raise(void);
 int wppi_urgent_thread(pthread_t *thread, void *(*run)(void *), void *arg);
 #define WPPI_URGENT_PRIORITY 10
 
-/* The kernel's own error numbers for "restart this call". */
-#define ERESTARTSYS	      512
-#define ERESTARTNOINTR	      513
-#define ERESTARTNOHAND	      514
-#define ERESTART_RESTARTBLOCK 516
-
 /* How a stop at a system call shows, with PTRACE_O_TRACESYSGOOD. */
 #define SYSCALL_STOP (SIGTRAP | 0x80)
 
