@@ -29,9 +29,8 @@ WPP_BEGIN_DECLS
  * The types: X(CODE, VERSION, MUST or MAY, STREAM, name, NAME, "task", "id", "tail").
  * Codes are for ever; a new one goes to the end of its block. VERSION is the revision of what the
  * type means, 1 at first: it is raised when a reader of the former one would misunderstand, and
- * stays when a field is added that may be ignored. The encoder sets
- * both: no writer can forget them. docs/FORMAT.md
- * has these tables word for word (tests/format).
+ * stays when a field is added that may be ignored. The encoder sets both: no writer can forget
+ * them. docs/FORMAT.md has these tables word for word (tests/format).
  */
 /* clang-format off */
 #define WPP_REC_TYPES(X) \
@@ -531,7 +530,10 @@ struct wpp_rec_field {
  * @stream:    enum wpp_stream: where it is.
  * @nr_fields: length of @fields.
  * @name:      of the type, in small letters.
- * @task:      what the record's task is; likewise @id and @tail.
+ * @task:      what the record's task is.
+ * @id:        what its id is.
+ * @tail:      what its tail is.
+ * @fields:    [@nr_fields], in order.
  */
 struct wpp_rec_schema {
 	uint16_t type;
