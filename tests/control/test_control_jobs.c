@@ -154,7 +154,7 @@ static void listed(const struct place *p, const struct wppc_tracked *child)
 static void saved_listed_and_gone(void **state)
 {
 	struct place *p = *state;
-	struct wpp_persisted done = { 0 };
+	struct wpp_persisted done;
 	struct wppc_tracked child = track_child(p, "worker", 0), other;
 	int status;
 
@@ -183,7 +183,7 @@ static void on_verified(void *arg, const struct wpp_generation *gen, int err,
 static void images_are_found(void **state)
 {
 	struct place *p = *state;
-	struct wpp_persisted done = { 0 };
+	struct wpp_persisted done;
 	struct wppc_tracked child = track_child(p, "worker", 0);
 	struct wpp_generation gen, older;
 	struct wpp_media *media;
@@ -211,7 +211,7 @@ static void images_are_found(void **state)
 static void a_view_has_its_records(void **state)
 {
 	struct place *p = *state;
-	struct wpp_persisted done = { 0 };
+	struct wpp_persisted done;
 	struct wppc_tracked child = track_child(p, "worker", 0);
 	struct wpp_rec_process process;
 	struct wpp_diag diag = { 0 };

@@ -66,7 +66,7 @@ static int persist(const struct tool *t, const struct persist_args *a,
 {
 	struct wpp_persist how = { .size = sizeof(how), .flags = a->flags };
 	bool kill = a->flags & WPP_PERSIST_KILL;
-	struct wpp_persisted done = { 0 };
+	struct wpp_persisted done;
 	struct wpp_media_error why;
 	struct wpp_media *media;
 	struct talk talk;
