@@ -50,7 +50,9 @@ int wppc_adopt(const struct wpp_conf *conf, const struct wppc_tracked *one,
 int wppc_persist_open(const struct wpp_conf *conf, pid_t pid, struct wpp_media **media,
 		      struct wpp_media_error *why);
 
-/* As wpp_process_persist(). A process that is killed is not tracked any more. @media: of the above.
+/*
+ * As wpp_process_persist(), but @done is only out. A process that is killed is no longer tracked.
+ * @media: of the above.
  */
 int wppc_persist(const struct wpp_conf *conf, struct wpp_media *media,
 		 const struct wppc_tracked *one, const struct wpp_persist *how,
@@ -89,8 +91,7 @@ struct wppc_recreated {
 	struct wpp_recreated done;
 };
 
-/* As wpp_process_recreate(); the process is tracked again. WPP_ECORRUPT: also, none that is whole.
- */
+/* As wpp_process_recreate(); the process is tracked again. WPP_ECORRUPT: also, none is whole. */
 int wppc_recreate(const struct wpp_conf *conf, struct wpp_media *media, const char *name,
 		  const struct wpp_recreate *how, struct wppc_recreated *out);
 

@@ -22,8 +22,7 @@ int wppc_module_find(const char *name, struct wppc_tracked *out);
 int wppc_module_list(struct wppc_tracked **out, size_t *nr);
 int wppc_module_tracks(pid_t pid, bool *tracks);
 
-/* What the module tells of a tracked process now, a key and a value each. WPP_ENOENT: not tracked.
- */
+/* What the module tells of a process now, a key and a value each. WPP_ENOENT: not tracked. */
 typedef void (*wppc_live_fn)(void *arg, const char *key, const char *value);
 int wppc_module_live(pid_t pid, wppc_live_fn tell, void *arg);
 

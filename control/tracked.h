@@ -44,8 +44,7 @@ int wppc_track_find(const struct wpp_conf *conf, const char *name, struct wppc_t
  */
 int wppc_track_list(const struct wpp_conf *conf, struct wppc_tracked **out, size_t *nr);
 
-/* Makes of @name the first of NAME, NAME-2, NAME-3 ... that nobody has. WPP_EEXIST: all are taken.
- */
+/* Makes of @name the first of NAME, NAME-2, NAME-3 ... that is free. WPP_EEXIST: none is. */
 int wppc_track_choose_name(const struct wpp_conf *conf, char name[WPP_IMAGE_NAME_MAX + 1]);
 
 /*

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* Errors of control: a code, and a sentence that says what failed, where, and what to do about it.
- */
+/* Errors: a code, and a sentence that says what failed, where, and what to do about it. */
 #ifndef WPP_CONTROL_WHY_H
 #define WPP_CONTROL_WHY_H
 

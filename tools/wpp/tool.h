@@ -121,16 +121,14 @@ void offer_older(const struct wpp_store *st, const struct wpp_generation *gen);
 int view_open(struct tool *t, const char *name, uint64_t generation, struct wpp_media **media,
 	      struct wppc_view *view);
 
-/* ---- begin.c: before a process is tracked; both complain themselves and return an exit code ----
- */
+/* ---- begin.c: before a process is tracked; both complain and return an exit code ---- */
 /* What only the module does is refused without it; with it, all must be there. */
 int check_module(const struct tool *t, const char *command, bool inherit);
 /* A free name: the one wished for, or NAME-2, NAME-3 ... when the user has not given it. */
 int choose_name(const struct tool *t, char name[WPP_IMAGE_NAME_MAX + 1], bool given);
 
 /* ---- persisted.c: what persist and trigger say of one process ---- */
-/* Takes the reference of @notes. @done: NULL when it failed with @err. Gives an object for --json.
- */
+/* Takes the reference of @notes. @done: used when @err is 0. Gives an object for --json. */
 json_t *persisted_tell(const struct tool *t, const struct wppc_tracked *one, bool kill, int err,
 		       const struct wpp_persisted *done, json_t *notes);
 
