@@ -34,6 +34,27 @@ static void tail_string(const struct wpp_rec *rec, char *out, size_t cap)
 		snprintf(out + n, cap - n, "... (%u bytes)", rec->tail_len);
 }
 
+static json_t *field_json(const struct wpp_rec_field *field, uint64_t value)
+{
+	char text[32];
+
+	if (field->format != 'H')
+		return json_integer((json_int_t)value);
+	snprintf(text, sizeof(text), "0x%" PRIx64, value);
+	return json_string(text);
+}
+
+/* A field with a name that each record has (socket.type) is called by both names: socket_type. */
+static const char *key_of(const json_t *obj, const struct wpp_rec_schema *schema, unsigned int i)
+{
+	static char both[64];
+
+	if (!json_object_get(obj, schema->fields[i].name))
+		return schema->fields[i].name;
+	snprintf(both, sizeof(both), "%s_%s", schema->name, schema->fields[i].name);
+	return both;
+}
+
 static json_t *record_json(const struct wpp_rec *rec)
 {
 	const struct wpp_rec_schema *schema = wpp_rec_schema(rec->type);
@@ -44,15 +65,9 @@ static json_t *record_json(const struct wpp_rec *rec)
 	obj = json_pack("{s:s, s:i, s:I}", "type", schema ? schema->name : "unknown", "task",
 			rec->task, "id", (json_int_t)rec->id);
 	wpp_rec_get(rec, fields, WPP_REC_FIELDS_MAX);
-	for (unsigned int i = 0; schema && i < schema->nr_fields; i++) {
-		if (schema->fields[i].format == 'H') {
-			snprintf(text, sizeof(text), "0x%" PRIx64, fields[i]);
-			json_object_set_new(obj, schema->fields[i].name, json_string(text));
-		} else {
-			json_object_set_new(obj, schema->fields[i].name,
-					    json_integer((json_int_t)fields[i]));
-		}
-	}
+	for (unsigned int i = 0; schema && i < schema->nr_fields; i++)
+		json_object_set_new(obj, key_of(obj, schema, i),
+				    field_json(&schema->fields[i], fields[i]));
 	if (rec->tail_len) {
 		tail_string(rec, text, sizeof(text));
 		json_object_set_new(obj, "tail", json_string_nocheck(text));
