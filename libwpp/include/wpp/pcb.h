@@ -315,7 +315,7 @@ WPP_BEGIN_DECLS
 	V(FILE, 2, "private file mapping: the pages in the process' space are what differs from the file") \
 	V(SHFILE, 3, "shared file mapping: the file has the bytes") \
 	V(MEMOBJ, 4, "mapping of a memory object; a private one has pages of its own in the process' space") \
-	V(SPECIAL, 5, "vdso, vvar: of the kernel, no pages")
+	V(SPECIAL, 5, "vdso, vvar: of the kernel; of the vdso there are pages, for another kernel")
 #define WPP_REGION_ADVICE(V) \
 	V(DONTFORK, 1u << 0, "MADV_DONTFORK") \
 	V(WIPEONFORK, 1u << 1, "MADV_WIPEONFORK") \
