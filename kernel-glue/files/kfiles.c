@@ -3,7 +3,6 @@
  * The class of open files: which kinds there are, and what none of them takes.
  */
 #include <linux/fs.h>
-#include <linux/magic.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 

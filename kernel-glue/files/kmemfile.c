@@ -8,19 +8,7 @@
 
 #include "files/kfiles.h"
 #include "state/kmemobj.h"
-
-#ifndef PID_FS_MAGIC
-#define PID_FS_MAGIC 0x50494446
-#endif
-#define MQUEUE_MAGIC 0x19800202
-
-/* Filesystems whose nameless files are no memory. */
-static bool is_special(unsigned long magic)
-{
-	return magic == NSFS_MAGIC || magic == PID_FS_MAGIC || magic == BPF_FS_MAGIC ||
-	       magic == PROC_SUPER_MAGIC || magic == SYSFS_MAGIC || magic == MQUEUE_MAGIC ||
-	       magic == SECRETMEM_MAGIC;
-}
+#include "record/filesystem.h"
 
 static bool match_memobj(struct wppk_member *m, const struct wppk_file *f)
 {
@@ -30,7 +18,7 @@ static bool match_memobj(struct wppk_member *m, const struct wppk_file *f)
 		return false;
 	if (magic == TMPFS_MAGIC || magic == HUGETLBFS_MAGIC)
 		return true;
-	return !is_special(magic) && !wppk_file_named(f);
+	return !wppr_fs_is_special(magic) && !wppk_file_named(f);
 }
 
 static int check_memobj(struct wppk_member *m, struct wppk_file *f)

@@ -5,27 +5,12 @@
  */
 #include <linux/fs.h>
 #include <linux/kdev_t.h>
-#include <linux/magic.h>
 #include <linux/pid.h>
 
 #include "compat/kcompat.h"
 #include "files/kfiles.h"
 #include "track/proc.h"
-
-static bool is_pseudo(unsigned long magic)
-{
-	static const u32 pseudo[] = {
-		PROC_SUPER_MAGIC, SYSFS_MAGIC,	 CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC,
-		DEBUGFS_MAGIC,	  TRACEFS_MAGIC, SECURITYFS_MAGIC,
-	};
-	u32 i;
-
-	for (i = 0; i < ARRAY_SIZE(pseudo); i++) {
-		if (magic == pseudo[i])
-			return true;
-	}
-	return false;
-}
+#include "record/filesystem.h"
 
 /* ---- Regular files, directories, O_PATH ---- */
 
@@ -38,12 +23,12 @@ static bool is_trigger(const struct wppk_file *f)
 static bool match_reg(struct wppk_member *m, const struct wppk_file *f)
 {
 	return is_trigger(f) || (S_ISREG(f->st.mode) && f->link[0] == '/' &&
-				 (is_pseudo(wppk_file_fs(f)) || wppk_file_named(f)));
+				 (wppr_fs_is_pseudo(wppk_file_fs(f)) || wppk_file_named(f)));
 }
 
 static bool match_dir(struct wppk_member *m, const struct wppk_file *f)
 {
-	return S_ISDIR(f->st.mode) && (is_pseudo(wppk_file_fs(f)) || wppk_file_named(f));
+	return S_ISDIR(f->st.mode) && (wppr_fs_is_pseudo(wppk_file_fs(f)) || wppk_file_named(f));
 }
 
 static bool match_path(struct wppk_member *m, const struct wppk_file *f)
@@ -53,7 +38,7 @@ static bool match_path(struct wppk_member *m, const struct wppk_file *f)
 
 static int collect_named(struct wppk_member *m, struct wppk_file *f, struct wpp_rec_ofd *rec)
 {
-	if (is_pseudo(wppk_file_fs(f)) || is_trigger(f))
+	if (wppr_fs_is_pseudo(wppk_file_fs(f)) || is_trigger(f))
 		rec->aux = WPP_AUX_PSEUDO;
 	return 0;
 }
@@ -80,10 +65,7 @@ const struct wppk_file_kind wppk_file_path = {
 
 static bool match_chr(struct wppk_member *m, const struct wppk_file *f)
 {
-	static const u32 minors = BIT(3) | BIT(5) | BIT(7) | BIT(8) | BIT(9);
-
-	return S_ISCHR(f->st.mode) && MAJOR(f->st.rdev) == 1 && MINOR(f->st.rdev) < 32 &&
-	       minors & BIT(MINOR(f->st.rdev));
+	return S_ISCHR(f->st.mode) && wppr_memory_device(MAJOR(f->st.rdev), MINOR(f->st.rdev));
 }
 
 const struct wppk_file_kind wppk_file_chr = {

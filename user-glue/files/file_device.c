@@ -8,31 +8,20 @@
 #include <unistd.h>
 
 #include "files/files.h"
+#include "record/filesystem.h"
 
 /* ---- /dev/null and its kin ---- */
-
-static const char *memory_device(uint64_t rdev)
-{
-	static const char *const names[] = { [3] = "/dev/null",
-					     [5] = "/dev/zero",
-					     [7] = "/dev/full",
-					     [8] = "/dev/random",
-					     [9] = "/dev/urandom" };
-
-	if (major(rdev) != 1 || minor(rdev) >= sizeof(names) / sizeof(names[0]))
-		return NULL;
-	return names[minor(rdev)];
-}
 
 static bool match_chr(struct files *fs, const struct file *f)
 {
 	(void)fs;
-	return S_ISCHR(f->st.st_mode) && memory_device(f->st.st_rdev);
+	return S_ISCHR(f->st.st_mode) &&
+	       wppr_memory_device(major(f->st.st_rdev), minor(f->st.st_rdev));
 }
 
 static int open_chr(struct rebuild *b, struct ofd *o)
 {
-	const char *name = memory_device(o->rec.rdev);
+	const char *name = wppr_memory_device(major(o->rec.rdev), minor(o->rec.rdev));
 
 	if (!name)
 		return WPP_ECORRUPT;

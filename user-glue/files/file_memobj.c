@@ -8,21 +8,10 @@
 
 #include "files/file_path.h"
 #include "memory/memory.h"
-
-#ifndef PID_FS_MAGIC
-#define PID_FS_MAGIC 0x50494446
-#endif
+#include "record/filesystem.h"
 
 #define MEMFD	"/memfd:"
 #define DELETED " (deleted)"
-
-/* Filesystems whose nameless files are no memory. */
-static bool is_special(uint64_t magic)
-{
-	return magic == NSFS_MAGIC || magic == PID_FS_MAGIC || magic == BPF_FS_MAGIC ||
-	       magic == PROC_SUPER_MAGIC || magic == SYSFS_MAGIC ||
-	       magic == 0x19800202 /* mqueue */ || magic == 0x5345434d /* secretmem */;
-}
 
 static bool match_memobj(struct files *fs, const struct file *f)
 {
@@ -34,7 +23,7 @@ static bool match_memobj(struct files *fs, const struct file *f)
 	magic = wppi_file_fs(f);
 	if (magic == TMPFS_MAGIC || magic == HUGETLBFS_MAGIC)
 		return true;
-	return !is_special(magic) && !wppi_file_named(f);
+	return !wppr_fs_is_special(magic) && !wppi_file_named(f);
 }
 
 static int check_memobj(struct files *fs, struct file *f)

@@ -2,7 +2,6 @@
 /* Files that a name leads to: regular files, directories, O_PATH, and those of /proc and /sys. */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/vfs.h>
@@ -10,26 +9,13 @@
 
 #include "base/changed.h"
 #include "files/file_path.h"
+#include "record/filesystem.h"
 
 uint64_t wppi_file_fs(const struct file *f)
 {
 	struct statfs sfs;
 
 	return fstatfs(f->fd, &sfs) ? 0 : (uint64_t)sfs.f_type;
-}
-
-static bool is_pseudo(uint64_t magic)
-{
-	static const uint64_t pseudo[] = {
-		PROC_SUPER_MAGIC, SYSFS_MAGIC,	 CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC,
-		DEBUGFS_MAGIC,	  TRACEFS_MAGIC, SECURITYFS_MAGIC,
-	};
-
-	for (size_t i = 0; i < sizeof(pseudo) / sizeof(pseudo[0]); i++) {
-		if (magic == pseudo[i])
-			return true;
-	}
-	return false;
 }
 
 bool wppi_file_named(const struct file *f)
@@ -104,13 +90,13 @@ static bool match_reg(struct files *fs, const struct file *f)
 	if (!S_ISREG(f->st.st_mode) || f->link[0] != '/')
 		return false;
 	magic = wppi_file_fs(f);
-	return is_pseudo(magic) || wppi_file_named(f);
+	return wppr_fs_is_pseudo(magic) || wppi_file_named(f);
 }
 
 static int collect_reg(struct files *fs, struct file *f, struct wpp_rec_ofd *rec)
 {
 	(void)fs;
-	if (is_pseudo(wppi_file_fs(f)))
+	if (wppr_fs_is_pseudo(wppi_file_fs(f)))
 		rec->aux = WPP_AUX_PSEUDO;
 	return 0;
 }
@@ -118,7 +104,7 @@ static int collect_reg(struct files *fs, struct file *f, struct wpp_rec_ofd *rec
 static bool match_dir(struct files *fs, const struct file *f)
 {
 	(void)fs;
-	return S_ISDIR(f->st.st_mode) && (is_pseudo(wppi_file_fs(f)) || wppi_file_named(f));
+	return S_ISDIR(f->st.st_mode) && (wppr_fs_is_pseudo(wppi_file_fs(f)) || wppi_file_named(f));
 }
 
 /* With --files=warn: a file to write to is made anew, one to read from is empty. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* What both glues agree on: refusals, restart of calls, pipe ends, build-ids, socket options. */
+#include <linux/magic.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
@@ -14,6 +15,7 @@
 
 #include "record/append.h"
 #include "record/build_id.h"
+#include "record/filesystem.h"
 #include "record/pipe.h"
 #include "record/refuse.h"
 #include "record/restart.h"
@@ -50,6 +52,36 @@ static void mappings_have_names(void **state)
 	assert_string_equal(wppr_refuse_mapping("", WPPR_USERFAULT)->name, "userfaultfd");
 	assert_string_equal(wppr_refuse_mapping("", WPPR_HUGETLB)->name, "hugetlb");
 	assert_string_equal(wppr_refuse_mapping("", WPPR_SHADOW_STACK)->name, "shadow-stack");
+}
+
+/* ---- Filesystems and devices ---- */
+
+static void filesystems_by_their_numbers(void **state)
+{
+	static const uint32_t pseudo[] = { PROC_SUPER_MAGIC,	SYSFS_MAGIC,   CGROUP_SUPER_MAGIC,
+					   CGROUP2_SUPER_MAGIC, DEBUGFS_MAGIC, TRACEFS_MAGIC,
+					   SECURITYFS_MAGIC };
+	static const uint32_t special[] = { NSFS_MAGIC, BPF_FS_MAGIC, PROC_SUPER_MAGIC, SYSFS_MAGIC,
+					    WPPR_MQUEUE_MAGIC };
+	static const uint32_t plain[] = { TMPFS_MAGIC, EXT4_SUPER_MAGIC, BTRFS_SUPER_MAGIC, 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(pseudo) / sizeof(pseudo[0]); i++)
+		assert_true(wppr_fs_is_pseudo(pseudo[i]));
+	for (size_t i = 0; i < sizeof(special) / sizeof(special[0]); i++)
+		assert_true(wppr_fs_is_special(special[i]));
+	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++)
+		assert_false(wppr_fs_is_pseudo(plain[i]) || wppr_fs_is_special(plain[i]));
+}
+
+static void memory_devices_by_their_numbers(void **state)
+{
+	(void)state;
+	assert_string_equal(wppr_memory_device(1, 3), "/dev/null");
+	assert_string_equal(wppr_memory_device(1, 9), "/dev/urandom");
+	assert_null(wppr_memory_device(1, 1)); /* /dev/mem */
+	assert_null(wppr_memory_device(1, 11));
+	assert_null(wppr_memory_device(5, 3));
 }
 
 /* ---- Restart ---- */
@@ -332,6 +364,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(files_have_names),
 		cmocka_unit_test(mappings_have_names),
+		cmocka_unit_test(filesystems_by_their_numbers),
+		cmocka_unit_test(memory_devices_by_their_numbers),
 		cmocka_unit_test(a_call_is_made_again),
 		cmocka_unit_test(a_result_stays),
 		cmocka_unit_test(a_sleep_goes_on_with_the_rest),
