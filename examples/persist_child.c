@@ -105,7 +105,7 @@ static int persist_and_kill(struct wpp_store *store, pid_t pid)
 	struct wpp_persist how = { .size = sizeof(how),
 				   .flags = WPP_PERSIST_KILL,
 				   .report = &report };
-	struct wpp_persisted done;
+	struct wpp_persisted done = { .size = sizeof(done) };
 	int err = wpp_process_persist(store, "counter", pid, &how, &done);
 
 	if (err)
@@ -122,7 +122,7 @@ static int recreate(struct wpp_store *store, pid_t pid)
 	struct wpp_recreate how = { .size = sizeof(how),
 				    .stdio = { -1, -1, -1 },
 				    .report = &report };
-	struct wpp_recreated done;
+	struct wpp_recreated done = { .size = sizeof(done) };
 	int err = wpp_process_recreate(store, "counter", &how, &done);
 
 	if (err)

@@ -43,7 +43,7 @@ int wppc_persist_by_whom(const struct wpp_conf *conf, struct wpp_media *media,
 			 const struct wppc_tracked *one, const struct wpp_persist *how,
 			 struct wpp_persisted *done)
 {
-	*done = (struct wpp_persisted){ 0 };
+	*done = (struct wpp_persisted){ .size = sizeof(*done) };
 	if (wppc_module_is_used(conf))
 		return wppc_module_persist(conf, one->name, one->pid, how, done);
 	return wpp_process_persist(wpp_media_store(media), one->name, one->pid, how, done);

@@ -8,7 +8,7 @@ int wppc_recreate(const struct wpp_conf *conf, struct wpp_media *media, const ch
 	struct wpp_store *st = wpp_media_store(media);
 	int err;
 
-	*out = (struct wppc_recreated){ 0 };
+	*out = (struct wppc_recreated){ .done.size = sizeof(out->done) };
 	err = wppc_generation_find(st, name, how->generation, &out->gen);
 	if (err) {
 		out->gen.generation = 0;

@@ -257,6 +257,7 @@ int wppc_module_persist(const struct wpp_conf *conf, const char *image, pid_t pi
 	ko.notes[sizeof(ko.notes) - 1] = '\0';
 	tell_notes(ko.notes, err, how->report);
 	*done = (struct wpp_persisted){
+		.size = sizeof(*done),
 		.generation = ko.generation,
 		.nr_pages = ko.nr_pages,
 		.nr_written = ko.bytes / WPP_PAGE_SIZE,

@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	CHECK(e.p);
 	memcpy((void *)(uintptr_t)e.p, data, size);
-	len = build_id(&e, &id);
+	len = wppr_build_id(e.p, e.len, &id);
 	CHECK(!len || (id >= e.p && len <= size && id + len <= e.p + size));
 	for (size_t i = 0; i < sizeof(name) / sizeof(name[0]); i++) {
 		uint64_t room = 0;

@@ -256,7 +256,7 @@ static void recreate(struct subject *s)
 		.stdio = { -1, -1, -1 },
 		.report = &report,
 	};
-	struct wpp_recreated done = { 0 };
+	struct wpp_recreated done = { .size = sizeof(done) };
 	pid_t pid = s->pid;
 	int err;
 

@@ -106,7 +106,7 @@ int image_recreate(struct image *im, pid_t *pid)
 		.stdio = { -1, -1, -1 },
 		.report = &report,
 	};
-	struct wpp_recreated done = { 0 };
+	struct wpp_recreated done = { .size = sizeof(done) };
 	struct wpp_media *media = image_open(im, WPP_MEDIA_RDONLY);
 	int err;
 

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <wpp/sized.h>
 #include <wpp/tree.h>
 
 #include "capture/capture.h"
@@ -18,7 +19,10 @@
 #include "state/state.h"
 #include "stop/stop.h"
 
-#define PERSIST_FLAGS (WPP_PERSIST_KILL | WPP_PERSIST_NO_SYNC)
+/* Sizes of the first release. */
+#define PERSIST_SIZE   WPP_SIZE_UPTO(struct wpp_persist, report)
+#define PERSISTED_SIZE WPP_SIZE_UPTO(struct wpp_persisted, sync_ns)
+#define PERSIST_FLAGS  (WPP_PERSIST_KILL | WPP_PERSIST_NO_SYNC)
 
 struct wpp_tree {
 	struct tree t;
@@ -27,16 +31,17 @@ struct wpp_tree {
 
 /* ---- Beginning and end ---- */
 
-static int take_how(struct tree *t, const struct wpp_persist *how)
+static int take_how(struct tree *t, const struct wpp_persist *theirs)
 {
-	if (!how)
-		return 0;
-	if (how->size != sizeof(*how) || how->flags & ~(uint32_t)PERSIST_FLAGS)
+	struct wpp_persist how = { 0 };
+	int err = theirs ? wpp_sized_in(&how, sizeof(how), theirs, PERSIST_SIZE) : 0;
+
+	if (err || how.flags & ~(uint32_t)PERSIST_FLAGS)
 		return WPP_EINVAL;
-	t->go_on = !(how->flags & WPP_PERSIST_KILL);
-	t->no_sync = how->flags & WPP_PERSIST_NO_SYNC;
-	t->notes.report = how->report;
-	t->notes.allow_lossy = how->allow_lossy;
+	t->go_on = !(how.flags & WPP_PERSIST_KILL);
+	t->no_sync = how.flags & WPP_PERSIST_NO_SYNC;
+	t->notes.report = how.report;
+	t->notes.allow_lossy = how.allow_lossy;
 	return 0;
 }
 
@@ -53,7 +58,6 @@ int wpp_tree_begin(struct wpp_store *st, const char *image, const struct wpp_per
 	if (!tree)
 		return WPP_ENOMEM;
 	tree->t.store = st;
-	tree->t.go_on = true;
 	strcpy(tree->image, image);
 	err = take_how(&tree->t, how);
 	if (err)
@@ -85,10 +89,10 @@ int wpp_tree_add(struct wpp_tree *tree, pid_t pid)
 	if (pid <= 0)
 		return WPP_EINVAL;
 	if (t->nr_members) { /* I10: what could not come back is not saved */
-		wppi_refuse(&t->members[0], "children",
-			    "process %d would be a second one: an image of several can't be "
-			    "recreated yet",
-			    (int)pid);
+		wppi_note(&t->notes, WPP_NOTE_REFUSED, "children",
+			  "process %d would be a second one: an image of several can't be "
+			  "recreated yet",
+			  (int)pid);
 		return WPP_EREFUSED;
 	}
 	grown = realloc(t->members, (t->nr_members + 1) * sizeof(*grown));
@@ -430,11 +434,13 @@ int wpp_tree_save(struct wpp_tree *tree, struct wpp_persisted *done)
 	struct job job = { .t = t, .image = tree->image, .done = &result };
 	int err;
 
+	if (!t->nr_members || !t->store || (done && !wpp_sized_fits(done, PERSISTED_SIZE)))
+		return WPP_EINVAL;
 	t->called_ns = wppi_now_ns(CLOCK_MONOTONIC);
-	err = t->nr_members && t->store ? persist_apart(&job) : WPP_EINVAL;
+	err = persist_apart(&job);
 	tell(t, &result);
 	if (done)
-		*done = result;
+		wpp_sized_out(done, &result, sizeof(result));
 	tree_reset(t);
 	return err;
 }
@@ -447,8 +453,6 @@ int wpp_process_persist(struct wpp_store *st, const char *image, pid_t pid,
 	struct wpp_tree *tree;
 	int err = wpp_tree_begin(st, image, how, &tree);
 
-	if (done)
-		*done = (struct wpp_persisted){ 0 };
 	if (!err)
 		err = wpp_tree_add(tree, pid);
 	if (!err)

@@ -9,12 +9,17 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "memory/memory.h"
+#include <wpp/sized.h>
+
 #include "files/files.h"
+#include "memory/memory.h"
 #include "recreate/recreate.h"
 #include "state/state.h"
 
-#define SIG_IGNORE     1
+#define SIG_IGNORE 1
+/* Sizes of the first release. */
+#define RECREATE_SIZE  WPP_SIZE_UPTO(struct wpp_recreate, report)
+#define RECREATED_SIZE WPP_SIZE_UPTO(struct wpp_recreated, read_ns)
 #define RECREATE_FLAGS (WPP_RECREATE_NEW_PID_NS | WPP_RECREATE_STOPPED | WPP_RECREATE_FILES_WARN)
 
 /* ---- Before anything is made ---- */
@@ -250,13 +255,14 @@ static void free_tree(struct tree *t, bool failed)
 
 static int take_how(struct tree *t, const struct wpp_recreate *how)
 {
+	int err = 0;
+
 	t->how = (struct wpp_recreate){ .size = sizeof(t->how), .stdio = { -1, -1, -1 } };
-	if (!how)
-		return 0;
-	if (how->size != sizeof(*how) || how->flags & ~(uint32_t)RECREATE_FLAGS)
+	if (how)
+		err = wpp_sized_in(&t->how, sizeof(t->how), how, RECREATE_SIZE);
+	if (err || t->how.flags & ~(uint32_t)RECREATE_FLAGS)
 		return WPP_EINVAL;
-	t->how = *how;
-	t->notes.report = how->report;
+	t->notes.report = t->how.report;
 	return 0;
 }
 
@@ -265,6 +271,7 @@ static void tell(const struct tree *t, uint64_t started, struct wpp_recreated *d
 	const struct member *m;
 
 	*done = (struct wpp_recreated){
+		.size = sizeof(*done),
 		.pid = t->members[0].build->pid,
 		.generation = t->generation.generation,
 		.nr_pages = t->nr_pages,
@@ -278,11 +285,13 @@ int wpp_process_recreate(struct wpp_store *st, const char *image, const struct w
 			 struct wpp_recreated *done)
 {
 	uint64_t started = wppi_now_ns(CLOCK_MONOTONIC);
-	struct tree *t = calloc(1, sizeof(*t));
+	struct wpp_recreated result = { 0 };
+	struct tree *t;
 	int err;
 
-	if (done)
-		*done = (struct wpp_recreated){ 0 };
+	if (done && !wpp_sized_fits(done, RECREATED_SIZE))
+		return WPP_EINVAL;
+	t = calloc(1, sizeof(*t));
 	if (!t)
 		return WPP_ENOMEM;
 	t->store = st;
@@ -293,8 +302,10 @@ int wpp_process_recreate(struct wpp_store *st, const char *image, const struct w
 		err = for_members(t, build_member);
 	if (!err)
 		err = for_members(t, release_member);
-	if (!err && done)
-		tell(t, started, done);
+	if (!err)
+		tell(t, started, &result);
+	if (done)
+		wpp_sized_out(done, &result, sizeof(result));
 	free_tree(t, err != 0);
 	return err;
 }

@@ -74,6 +74,8 @@ struct wpp_persist {
 
 /**
  * struct wpp_persisted - what was done; times in ns
+ * @size:        in: sizeof(struct wpp_persisted).
+ * @reserved:    0.
  * @generation:  number of the generation committed.
  * @nr_pages:    pages of it.
  * @nr_written:  those of them that were written now.
@@ -84,6 +86,8 @@ struct wpp_persist {
  * @sync_ns:     of it: making the process' dirty file data durable.
  */
 struct wpp_persisted {
+	uint32_t size;
+	uint32_t reserved;
 	uint64_t generation;
 	uint64_t nr_pages;
 	uint64_t nr_written;
@@ -100,7 +104,7 @@ struct wpp_persisted {
  * @image: name of the image.
  * @pid:   process (thread group) in the caller's pid namespace.
  * @how:   see struct wpp_persist; NULL: no flags, nobody hears the notes.
- * @done:  out, may be NULL; behind an error only its times count.
+ * @done:  out, its size is in; may be NULL; behind an error only its times count.
  *
  * What can't be captured is refused by name before any thread is stopped, and what only shows then
  * before anything is written. On any error the process runs on unharmed, and the older generation
@@ -108,9 +112,9 @@ struct wpp_persisted {
  * Context: ptrace rights over @pid; the store's thread; works on threads of its own, with real-time
  *          priority where that is allowed; allocates; sleeps; not async-signal-safe.
  * Return:  0; WPP_EREFUSED (notes say what), WPP_EPERM, WPP_ENOENT (no such process), WPP_EBUSY (a
- *          thread does not stop), WPP_EINVAL (@image, @pid, size or flags of @how), WPP_ENOMEM,
- *          another -errno, or an error of wpp_writer_begin() to wpp_writer_commit(): the store is
- *          then as these say.
+ *          thread does not stop), WPP_EINVAL (@image, @pid, a size, unknown flags of @how),
+ *          WPP_ENOMEM, another -errno, or an error of wpp_writer_begin() to wpp_writer_commit():
+ *          the store is then as these say.
  * Source:  DESIGN.md 5.2; LIMITS.md; thesis 4.2, 5.1.2.
  */
 WPP_API WPP_MUST_CHECK int wpp_process_persist(struct wpp_store *st, const char *image, pid_t pid,
@@ -156,6 +160,7 @@ struct wpp_recreate {
 
 /**
  * struct wpp_recreated - what was done; times in ns
+ * @size:                 in: sizeof(struct wpp_recreated).
  * @pid:                  the new process, in the caller's namespace.
  * @generation:           number of the generation that was read.
  * @nr_pages:             pages of the process' memory.
@@ -164,8 +169,8 @@ struct wpp_recreate {
  * @read_ns:              of it: reading and verifying pages.
  */
 struct wpp_recreated {
+	uint32_t size;
 	pid_t pid;
-	int reserved;
 	uint64_t generation;
 	uint64_t nr_pages;
 	uint64_t nr_threads;
@@ -178,7 +183,7 @@ struct wpp_recreated {
  * @st:    store, may be read-only; borrowed for the call.
  * @image: name.
  * @how:   see struct wpp_recreate; NULL: the newest generation, standard streams are /dev/null.
- * @done:  out, may be NULL; zeros behind an error.
+ * @done:  out, its size is in; may be NULL; zeros behind an error.
  *
  * The new process is a child of the caller: reap it with waitpid(). Every page is verified and
  * files are compared with what was recorded before its first instruction; on any error no process
@@ -188,8 +193,8 @@ struct wpp_recreated {
  * Return:  0; WPP_ENOENT (nothing to recreate), WPP_ECORRUPT, WPP_EFORMAT (of a later version),
  *          WPP_EREFUSED (files differ, features are missing; notes say which), WPP_EEXIST (an id is
  *          taken; the note names its owner and offers a new pid namespace), WPP_EPERM (the note
- *          names the capability), WPP_EBUSY (8 readers are open), WPP_EINVAL (size or flags of
- *          @how), WPP_ENOMEM, WPP_EIO or another -errno.
+ *          names the capability), WPP_EBUSY (8 readers are open), WPP_EINVAL (a size, unknown
+ *          flags of @how), WPP_ENOMEM, WPP_EIO or another -errno.
  * Source:  DESIGN.md 5.3; LIMITS.md; thesis 4.3, 5.1.3.
  */
 WPP_API WPP_MUST_CHECK int wpp_process_recreate(struct wpp_store *st, const char *image,
