@@ -35,7 +35,7 @@ void wppr_cursor_shared(struct wppr_cursor *c, const void *stream, size_t len);
 /**
  * wppr_cursor_threads() - over the THREAD records of the process @pid
  *
- * A record without a process (images of 0.1) belongs to the only one there is; wppr_tree_read()
+ * A record without a process (early images) belongs to the only one there is; wppr_tree_read()
  * has refused it when there are several.
  */
 void wppr_cursor_threads(struct wppr_cursor *c, const void *stream, size_t len, uint32_t pid);

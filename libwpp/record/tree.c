@@ -119,7 +119,7 @@ static int count_thread(struct wppr_tree *t, const struct wpp_rec *rec)
 	if (thread.tgid)
 		i = thread.tgid <= PID_MAX ? wppr_tree_find(t, (uint32_t)thread.tgid) : t->nr;
 	else if (t->nr > 1)
-		i = t->nr; /* images of 0.1 don't say whose it is, and hold one process */
+		i = t->nr; /* early images don't say whose it is, and hold one process */
 	if (i == t->nr)
 		return corrupt(t, "a thread of no process", rec->task);
 	t->members[i].nr_threads++;

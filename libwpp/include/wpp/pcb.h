@@ -165,7 +165,7 @@ WPP_BEGIN_DECLS
 	F(pdeath_signal, D, "signal when its parent ends; 0: none") \
 	F(syscall, D, "number of the system call that it was in; -1: none") \
 	F(restart, D, "how that call goes on, a value below; 0: it is over or there was none") \
-	F(tgid, D, "pid of its process; 0 (image of 0.1): the only process")
+	F(tgid, D, "pid of its process; 0, in early images: the only process")
 #define WPP_FIELDS_regs(F) \
 	F(fs_base, H, "address: base of fs") \
 	F(gs_base, H, "address: base of gs")
@@ -228,7 +228,7 @@ WPP_BEGIN_DECLS
 	F(start, D, "first byte; of flock: 0") \
 	F(len, D, "bytes; 0: to the end, however far that is") \
 	F(fd, D, "lowest descriptor number of the open file") \
-	F(pid, D, "of kind 2: the process; 0 (image of 0.1): the only process")
+	F(pid, D, "of kind 2: the process; 0, in early images: the only process")
 #define WPP_FIELDS_pipe(F) \
 	F(capacity, D, "bytes, F_GETPIPE_SZ") \
 	F(packets, D, "lengths in the tail; 0: a stream of bytes") \

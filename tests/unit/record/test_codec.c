@@ -60,7 +60,7 @@ static void the_encoder_says_what_must_be_understood(void **state)
 	assert_int_equal(next(&pos, &rec), WPP_ENOENT);
 }
 
-/* Images of 0.1 have no flag anywhere. */
+/* Early images have no flag anywhere. */
 static void records_without_the_flag_are_read(void **state)
 {
 	struct wpp_rec rec;
