@@ -3,7 +3,7 @@
 """Every name of a note stands in docs/LIMITS.md, and every name there is one of the code's:
 names.py LIMITS.md FOLDER...
 
-A name is the argument of one of SINKS. It is followed back to its texts: through parameters to all
+A name is the argument of one of SINKS, or the name in a struct wpp_note. It is followed back to its texts: through parameters to all
 callers, through variables to what is assigned, through functions to what they return, through
 members to the tables of that struct. An argument that leads nowhere is an error.
 """
@@ -17,7 +17,7 @@ SINKS = {  # function: which argument is the name
     "wppk_note": 1, "wppk_refuse": 1,
 }
 CARRIERS = {"message"}  # structs that hand on a name that was given to a sink
-HANDS_ON = {"say_notes"}  # functions that do
+HANDS_ON = {"say_notes", "tell_notes"}  # functions that do
 LITERAL = r'"(?:[^"\\\n]|\\.)*"'
 Function = collections.namedtuple("Function", "where name params body")
 
@@ -98,10 +98,20 @@ class Names:
         for function in self.code.all_functions():
             if only_in and function.where != only_in:
                 continue
+            if re.search(rf"\b{name}\b", function.params):
+                continue  # it is called through a parameter of that name
             for match in re.finditer(rf"\b{name}(\()", function.body):
                 args = split(inside(function.body, match.start(1)), ",")
                 if index < len(args):
                     self.follow(args[index][1], function)
+
+    def notes(self):
+        """Whoever fills a struct wpp_note gives it a name."""
+        for function in self.code.all_functions():
+            for match in re.finditer(r"\bstruct wpp_note \w+ = (\{)", function.body):
+                name = re.search(r"\.name = ([^,}]*)", inside(function.body, match.start(1)))
+                if name:
+                    self.follow(name[1], function)
 
     def follow(self, expression, function):
         parts = split(expression, "?:")
@@ -140,7 +150,7 @@ class Names:
                                self.code.texts[function.where], flags=re.M)
             c_file = function.where.suffix == ".c"
             self.sink(function.name, params.index(name), function.where if static and c_file else None)
-        assigned = re.findall(rf"\b{name} = ([^;]*);", function.body)
+        assigned = re.findall(rf"(?<![.\w]){name} = ([^;]*);", function.body)
         for value in assigned:
             self.follow(value, function)
         return name in params or bool(assigned)
@@ -207,6 +217,7 @@ def main():
     names = Names(Code(folders))
     for sink, index in SINKS.items():
         names.sink(sink, index)
+    names.notes()
     code, text = set(names.found), documented(limits)
     for name in sorted(code - text):
         print(f"{name}: in {names.found[name]}, not in {limits}")
