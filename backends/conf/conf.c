@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "conf_priv.h"
+#include "base/conf_priv.h"
 #include "base/fail.h"
 
 struct parser {

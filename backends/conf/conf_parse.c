@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <wpp/media.h>
-#include "conf_priv.h"
+#include "base/conf_priv.h"
 
 /* "a, b, c" for "allowed: ..." */
 void wppi_conf_list_add(char *list, size_t size, const char *name)

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <wpp/media.h>
-#include "conf_priv.h"
+#include "base/conf_priv.h"
 #include "base/fail.h"
 
 #define SIZE_MIN  (1ull << 20)

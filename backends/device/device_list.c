@@ -8,9 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 #include <wpp/devices.h>
-#include "device.h"
+#include "base/device.h"
 #include "fpga-user/fpga_user.h"
-#include "pci_list.h"
+#include "base/pci_list.h"
 
 #define CLASS_NVME     0x0108
 #define INTERFACE_NVME 0x02

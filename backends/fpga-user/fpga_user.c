@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 #include "base/fail.h"
-#include "media/registry.h"
+#include "registry.h"
 #include "fpga_bounce.h"
 #include "fpga_user.h"
 

@@ -8,7 +8,7 @@
 #define WPP_FPGA_USER_H
 
 #include <wpp/media.h>
-#include "device/pci_list.h"
+#include "base/pci_list.h"
 #include "fpga/fpga.h"
 
 /* ---- fpga_user.c ---- */

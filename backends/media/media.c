@@ -3,7 +3,8 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#include "device/device.h"
+#include "base/media_lock.h"
+#include "base/device.h"
 #include "media_priv.h"
 #include "base/fail.h"
 

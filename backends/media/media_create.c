@@ -12,7 +12,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "device/device.h"
+#include "base/media_lock.h"
+#include "base/device.h"
 #include "media_priv.h"
 #include "base/fail.h"
 

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "base/fail.h"
-#include "device/device.h"
+#include "base/device.h"
 #include "media_priv.h"
 
 static int foreign(const char *path, const char *what, struct wpp_media_error *err)

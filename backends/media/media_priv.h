@@ -4,16 +4,6 @@
 
 #include <wpp/media.h>
 
-/*
- * Open and flock @path; @flags: WPP_MEDIA_RDONLY, _WAIT, _NOLOCK. The file that is locked is the
- * one that @path names when it returns. @name: what messages call it.
- */
-int wppi_media_lock(const char *path, const char *name, uint32_t flags, int *fd,
-		    struct wpp_media_error *err);
-
-/* A regular file without a byte of data: nobody's. */
-bool wppi_media_is_blank(int fd);
-
 /* The kind of medium that [wpp] backend names. */
 const struct wpp_backend_type *wppi_media_type(const struct wpp_conf *conf);
 

@@ -13,7 +13,7 @@
 #include <unistd.h>
 #include <wpp/module.h>
 #include "base/fail.h"
-#include "media/registry.h"
+#include "registry.h"
 
 #define IO_MAX	  (1u << 20)
 #define BLANK_LEN (1u << 20) /* at both ends: where others put what tells them apart */

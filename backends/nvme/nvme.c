@@ -4,9 +4,9 @@
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
-#include "media/file_create.h"
+#include "base/file_create.h"
 #include "base/fail.h"
-#include "media/registry.h"
+#include "registry.h"
 #include "nvme_priv.h"
 
 /* Indices of the choices of key "engine". */

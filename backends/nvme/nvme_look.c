@@ -7,7 +7,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "device/device.h"
+#include "base/device.h"
 #include "base/fail.h"
 #include "base/file_facts.h"
 #include "nvme_priv.h"

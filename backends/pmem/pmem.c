@@ -8,7 +8,7 @@
 #include <unistd.h>
 #include "base/fail.h"
 #include "base/file_facts.h"
-#include "media/registry.h"
+#include "registry.h"
 #include "pmem_priv.h"
 
 /* Indices of the choices of key "access". */

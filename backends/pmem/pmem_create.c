@@ -4,7 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
-#include "media/file_create.h"
+#include "base/file_create.h"
 #include "base/fail.h"
 #include "base/file_facts.h"
 #include "pmem_priv.h"

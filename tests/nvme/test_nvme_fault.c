@@ -53,7 +53,7 @@ static int test_init(unsigned int entries, struct io_uring *ring, struct io_urin
 #define io_uring_queue_init_params test_init
 #include "backends/base/fail.c"
 #include "backends/base/file_facts.c"
-#include "backends/device/device.c"
+#include "backends/base/device.c"
 #include "backends/nvme/nvme_command.c"
 #include "backends/nvme/nvme_lend.c"
 #include "backends/nvme/nvme_look.c"

@@ -4,7 +4,6 @@
  * in whatever way, power is cut: what the device had not done is not done.
  */
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -16,17 +15,6 @@ struct device {
 	struct proxy proxy;
 	struct medium medium;
 };
-
-void complain(const char *fmt, ...)
-{
-	va_list ap;
-
-	fputs("wpp-fpga-device: ", stderr);
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fputc('\n', stderr);
-}
 
 static int dma_read(void *ctx, uint64_t bus, void *buf, uint32_t len)
 {

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
-#include "device.h"
+#include "base/device.h"
 #include "base/fail.h"
 
 #define PARTS_MAX 128

@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 #include <sys/vfs.h>
 #include <unistd.h>
-#include "file_create.h"
+#include "base/file_create.h"
 #include "base/fail.h"
 
 #define MIB	   (1ull << 20)

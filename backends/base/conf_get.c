@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* What a configuration says: asked by the kinds of media, so it knows none of them. */
 #include <string.h>
-#include "conf_priv.h"
+#include "base/conf_priv.h"
 
 struct wppi_conf_value *wppi_conf_find(const struct wpp_conf *conf, const char *section,
 				       const char *key)

@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
-#include "media_priv.h"
 #include "base/fail.h"
+#include "base/media_lock.h"
 
 /* Who holds a lock on it? 0: unknown. */
 static int holder(const struct stat *st)

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "pci_list.h"
+#include "base/pci_list.h"
 #include "base/fail.h"
 
 #define SYSFS "/sys/bus/pci/devices"

@@ -5,10 +5,10 @@
 #include <time.h>
 #include <unistd.h>
 #include <wpp/devices.h>
-#include "media/media_priv.h"
-#include "media/registry.h"
+#include "base/media_lock.h"
+#include "registry.h"
 #include "base/fail.h"
-#include "fpga_user.h"
+#include "fpga-user/fpga_user.h"
 
 #define SMALL	 4096u
 #define LARGE	 (1u << 20)

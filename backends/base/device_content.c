@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "device.h"
+#include "base/device.h"
 #include "base/fail.h"
 
 #define EDGE (1u << 20)
