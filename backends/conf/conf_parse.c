@@ -134,7 +134,9 @@ void wppi_conf_allowed(const struct wpp_conf_key *key, char *text, size_t size)
 		break;
 	case WPP_CONF_CHOICE:
 		for (size_t i = 0; i < size - 1 && key->choices[i]; i++) {
-			text[i] = key->choices[i] == '|' ? ' ' : key->choices[i];
+			text[i] = key->choices[i];
+			if (text[i] == '|')
+				text[i] = ' ';
 			text[i + 1] = '\0';
 		}
 		break;

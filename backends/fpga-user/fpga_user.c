@@ -348,7 +348,7 @@ struct wpp_backend *wppi_fpga_user_backend(struct fpga_user *u)
 static int fpga_open(const struct wpp_conf *conf, const char *path, uint32_t flags,
 		     struct wpp_backend **out, struct wpp_media_error *err)
 {
-	struct fpga_user *u;
+	struct fpga_user *u = NULL;
 	int code = wppi_fpga_user_open(conf, flags, &u, err);
 
 	(void)path; /* only locked */

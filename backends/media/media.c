@@ -144,8 +144,10 @@ static int open_file(const struct wpp_conf *conf, uint32_t flags, struct wpp_med
 	struct wpp_media *media = calloc(1, sizeof(*media));
 	int code;
 
-	if (!media)
-		return wppi_fail(err, WPP_ENOMEM, "out of memory");
+	if (!media) {
+		wppi_fail(err, WPP_ENOMEM, "out of memory");
+		return WPP_ENOMEM;
+	}
 	*out = media;
 	media->fd = media->claim = -1;
 	media->type = wppi_media_type(conf);

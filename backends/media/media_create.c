@@ -43,7 +43,8 @@ static int job_names(struct job *job)
 	free(copy);
 	if (!job->dir || asprintf(&job->temp, "%s/.%s.new", job->dir, base) < 0) {
 		job->temp = NULL;
-		return wppi_fail(job->err, WPP_ENOMEM, "out of memory");
+		wppi_fail(job->err, WPP_ENOMEM, "out of memory");
+		return WPP_ENOMEM;
 	}
 	return 0;
 }

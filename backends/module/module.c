@@ -330,7 +330,7 @@ static int module_open(const struct wpp_conf *conf, const char *path, uint32_t f
 		       struct wpp_backend **out, struct wpp_media_error *err)
 {
 	struct module *mod = calloc(1, sizeof(*mod));
-	struct wpp_ko_medium m;
+	struct wpp_ko_medium m = { 0 };
 	int code;
 
 	*out = NULL;

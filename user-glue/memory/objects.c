@@ -147,8 +147,10 @@ static int make_memfd(const struct memobj *o)
 	if (!strncmp(name, "/memfd:", 7))
 		name += 7;
 	snprintf(plain, sizeof(plain), "%s", name);
-	for (char *p = plain; *p; p++)
-		*p = *p == '/' ? '_' : *p;
+	for (char *p = plain; *p; p++) {
+		if (*p == '/')
+			*p = '_';
+	}
 	plain[200] = '\0'; /* the kernel's limit, with its own prefix, is 249 */
 	if (o->rec.kind != WPP_MEMOBJ_MEMFD || !(o->rec.seals & F_SEAL_SEAL) ||
 	    o->rec.seals != F_SEAL_SEAL)

@@ -46,7 +46,7 @@ static int run_add(struct runs *r, uint64_t first, uint64_t nr)
 		last->nr += nr;
 		return 0;
 	}
-	if (r->nr == r->cap) {
+	if (!r->v || r->nr == r->cap) {
 		size_t cap = r->cap ? r->cap * 2 : 256;
 		struct run *v = realloc(r->v, cap * sizeof(*v));
 

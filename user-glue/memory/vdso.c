@@ -343,11 +343,12 @@ static int patch(struct build *b)
 	struct vdso *v = &b->vdso;
 	uint8_t *old = malloc(v->rec.vdso_len + v->own_len);
 	struct elf image = { old, v->rec.vdso_len };
-	struct elf own = { old + v->rec.vdso_len, v->own_len };
+	struct elf own = { NULL, v->own_len };
 	int err;
 
 	if (!old)
 		return WPP_ENOMEM;
+	own.p = old + v->rec.vdso_len;
 	err = read_memory(b->pid, v->rec.vdso, old, image.len);
 	if (!err)
 		err = read_memory(b->pid, v->own, old + image.len, own.len);

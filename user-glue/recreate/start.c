@@ -242,7 +242,7 @@ static int wait_stopped(struct build *b)
 
 int wppi_process_start(struct build *b)
 {
-	pid_t maker;
+	pid_t maker = -1;
 	int err = start_maker(b, &maker);
 
 	if (err)

@@ -176,7 +176,7 @@ static int timers_collect(struct member *m)
 	int err = list_timers(m->pid, &list);
 
 	collect_itimers(m, t);
-	for (size_t at = 0; !err && at < list.len; at += sizeof(struct timer), call += 2) {
+	for (size_t at = 0; !err && at < list.len; at += sizeof(struct timer)) {
 		const struct timer *timer = (const struct timer *)(list.data + at);
 
 		if (!call)
@@ -185,6 +185,8 @@ static int timers_collect(struct member *m)
 			err = WPP_EIO;
 		else
 			collect_timer(m, t, timer, call);
+		if (!err)
+			call += 2;
 	}
 	wppi_buf_free(&list);
 	return err;

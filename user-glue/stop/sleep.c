@@ -64,7 +64,7 @@ static char state_of(const struct member *m, pid_t tid)
 	if (wppi_proc_read(m->pid, name, text, sizeof(text)) < 0)
 		return 'X';
 	p = strrchr(text, ')');
-	return p && p[1] ? p[2] : 'X';
+	return (char)(p && p[1] ? p[2] : 'X');
 }
 
 /* Where the thread sleeps in the kernel; "" when it does not or that is not known. */
