@@ -223,11 +223,12 @@ static int ask_member(struct member *m)
 static void record_machine(struct tree *t)
 {
 	const struct member *root = &t->members[0];
+	const struct arch_vector *vector = &root->threads[0].vector;
 	struct wpp_rec_machine rec = {
-		.arch = WPP_ARCH_X86_64,
+		.arch = wppi_arch(),
 		.page_size = (uint64_t)sysconf(_SC_PAGESIZE),
-		.xcr0 = wppi_xcr0(&root->threads[0]),
-		.xsave_len = root->threads[0].xsave_len,
+		.xcr0 = wppi_arch_vector_features(vector),
+		.xsave_len = vector->len,
 		.realtime_ns = wppi_now_ns(CLOCK_REALTIME),
 	};
 	struct utsname uts;

@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "arch/arch.h"
 #include "capture/capture.h"
 
 #ifndef PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG
@@ -111,7 +112,7 @@ static void check_exe(struct member *m)
 	if (fd < 0)
 		return;
 	if (read(fd, ident, sizeof(ident)) == (ssize_t)sizeof(ident) &&
-	    ident[EI_CLASS] != ELFCLASS64)
+	    ident[EI_CLASS] != ARCH_ELF_CLASS)
 		wppi_refuse(m, "32-bit", "its program is not a 64-bit one");
 	close(fd);
 }
@@ -227,6 +228,10 @@ int wppi_check_process(struct member *m)
 		wppi_note(&m->tree->notes, WPP_NOTE_ERROR, "thread",
 			  "%d is a thread of process %ld", (int)m->pid, number_of(status, "Tgid"));
 		return WPP_ENOENT;
+	}
+	if (!wppi_arch()) {
+		wppi_refuse(m, "machine", "this machine's registers are not known to user-glue");
+		return WPP_EREFUSED;
 	}
 	if (!is_alive(m, status))
 		return WPP_EREFUSED;

@@ -7,13 +7,11 @@
 #define WPP_BUILD_H
 
 #include <sys/mman.h>
-#include <sys/user.h>
 
 #include "base/tree.h"
 #include "stop/script.h"
 
-#define PAGE	 4096ull
-#define ADDR_MAX 0x00fffffffffff000ull /* end of the largest user address space, 57 bits */
+#define PAGE 4096ull
 
 /* The hole: the executor with its calls, then the parked vdso. */
 #define AREA_LEN (32u << 20) /* for a hundred thousand signals of a thread; touched as used */

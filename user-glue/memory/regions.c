@@ -354,8 +354,8 @@ static int check_region(struct build *b, const struct wpp_rec_region *reg, uint6
 
 	if ((reg->start | reg->len | reg->file_off | reg->object_off) & (PAGE - 1))
 		return refuse(b, reg, "is not made of whole pages");
-	if (!reg->len || reg->start < ADDR_MIN || reg->start >= ADDR_MAX ||
-	    reg->len > ADDR_MAX - reg->start)
+	if (!reg->len || reg->start < ADDR_MIN || reg->start >= ARCH_ADDR_MAX ||
+	    reg->len > ARCH_ADDR_MAX - reg->start)
 		return refuse(b, reg, "is outside of the address space");
 	end = reg->file_off + reg->len;
 	if (end < reg->len || reg->object_off + reg->len < reg->len || (int64_t)end < 0)

@@ -16,7 +16,6 @@
 #include "record/build_id.h"
 
 #define VDSO_MAX (64u << 10)
-#define JUMP_LEN 12u
 
 static int read_memory(pid_t pid, uint64_t addr, void *buf, size_t len)
 {
@@ -254,24 +253,6 @@ void wppi_vdso_park(struct build *b)
 
 /* ---- Another build ---- */
 
-/* movabs $addr, %rax; jmp *%rax */
-static void write_jump(uint8_t *code, uint64_t addr)
-{
-	static const uint8_t jump[JUMP_LEN] = { 0x48, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xe0 };
-
-	memcpy(code, jump, sizeof(jump));
-	memcpy(code + 2, &addr, sizeof(addr));
-}
-
-/*
- * Functions that read the old data pages and can't know that they are stale. All else in an old
- * vdso finds zeros there, which mean "no clock source", and asks the kernel.
- */
-static const char *const led[] = {
-	"__vdso_clock_gettime", "__vdso_gettimeofday", "__vdso_time",
-	"__vdso_clock_getres",	"__vdso_getcpu",
-};
-
 static int lead(struct build *b, const struct elf *old, const struct elf *own)
 {
 	struct vdso *v = &b->vdso;
@@ -279,19 +260,19 @@ static int lead(struct build *b, const struct elf *old, const struct elf *own)
 	uint8_t code[16]; /* whole words; what is behind the jump stays */
 	int err = 0, nr = 0;
 
-	for (size_t i = 0; !err && i < sizeof(led) / sizeof(led[0]); i++) {
-		from = function(old, led[i], &room);
-		to = function(own, led[i], &own_room);
+	for (size_t i = 0; !err && wppi_arch_vdso_led[i]; i++) {
+		from = function(old, wppi_arch_vdso_led[i], &room);
+		to = function(own, wppi_arch_vdso_led[i], &own_room);
 		if (!from)
 			continue;
 		nr++;
-		if (!to || room < JUMP_LEN || from + sizeof(code) > old->len) {
+		if (!to || room < ARCH_JUMP_LEN || from + sizeof(code) > old->len) {
 			wppi_note(&b->m->tree->notes, WPP_NOTE_REFUSED, "vdso",
-				  "%s can't be led to this kernel's", led[i]);
+				  "%s can't be led to this kernel's", wppi_arch_vdso_led[i]);
 			return WPP_EREFUSED;
 		}
 		memcpy(code, old->p + from, sizeof(code));
-		write_jump(code, v->own + to);
+		wppi_arch_write_jump(code, v->own + to);
 		err = poke(b->pid, v->rec.vdso + from, code);
 	}
 	if (!nr) {
@@ -309,25 +290,24 @@ static int lead(struct build *b, const struct elf *old, const struct elf *own)
  */
 static int check_thread(struct build *b, const struct elf *old, uint32_t tid)
 {
-	struct user_regs_struct regs;
+	struct arch_regs regs;
 	struct wpp_rec rec;
 	uint64_t at, room;
 
-	if (!wppi_find(b->m, WPP_REC_REGS, tid, &rec) || rec.tail_len != sizeof(regs))
+	if (!wppi_find(b->m, WPP_REC_REGS, tid, &rec) || wppi_arch_regs_of(&rec, &regs))
 		return WPP_ECORRUPT;
-	memcpy(&regs, rec.tail, sizeof(regs));
-	at = regs.rip - b->vdso.rec.vdso;
+	at = wppi_arch_ip(&regs) - b->vdso.rec.vdso;
 	if (at >= old->len)
 		return 0;
-	for (size_t i = 0; i < sizeof(led) / sizeof(led[0]); i++) {
-		uint64_t from = function(old, led[i], &room);
+	for (size_t i = 0; wppi_arch_vdso_led[i]; i++) {
+		uint64_t from = function(old, wppi_arch_vdso_led[i], &room);
 
-		if (!from || at <= from || at >= from + JUMP_LEN)
+		if (!from || at <= from || at >= from + ARCH_JUMP_LEN)
 			continue;
 		wppi_note(&b->m->tree->notes, WPP_NOTE_REFUSED, "vdso",
 			  "the kernel is another one, and thread %u was persisted at the very "
 			  "beginning of %s; take another generation",
-			  tid, led[i]);
+			  tid, wppi_arch_vdso_led[i]);
 		return WPP_EREFUSED;
 	}
 	wppi_note(&b->m->tree->notes, WPP_NOTE_CHANGED, "vdso",

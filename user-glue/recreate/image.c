@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* An image for recreation: its streams, verified, and whether this machine can run it. */
-#include <cpuid.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -8,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "arch/arch.h"
 #include "recreate/recreate.h"
 
 #define STREAM_MAX (1ull << 30)
@@ -50,15 +50,6 @@ static int read_stream(struct tree *t, enum wpp_stream which, struct records *ou
 	return err == WPP_EFORMAT ? say_unknown(t, stream, len) : err;
 }
 
-static uint64_t own_xcr0(void)
-{
-	unsigned int a, b, c, d;
-
-	if (!__get_cpuid_count(0xd, 0, &a, &b, &c, &d))
-		return 3;
-	return a | (uint64_t)d << 32;
-}
-
 static int check_machine(struct tree *t)
 {
 	struct wpp_rec rec;
@@ -67,13 +58,13 @@ static int check_machine(struct tree *t)
 	if (!wppi_rec_find(&t->in_pcb, 0, WPP_REC_MACHINE, &rec))
 		return WPP_ECORRUPT;
 	WPPI_GET(&rec, &t->machine);
-	if (t->machine.arch != WPP_ARCH_X86_64 || t->machine.page_size != PAGE) {
+	if (!wppi_arch() || t->machine.arch != wppi_arch() || t->machine.page_size != PAGE) {
 		wppi_note(&t->notes, WPP_NOTE_REFUSED, "machine",
 			  "the image is of another architecture (%llu)",
 			  (unsigned long long)t->machine.arch);
 		return WPP_EREFUSED;
 	}
-	missing = t->machine.xcr0 & ~own_xcr0();
+	missing = t->machine.xcr0 & ~wppi_arch_features();
 	if (missing) {
 		wppi_note(&t->notes, WPP_NOTE_REFUSED, "machine",
 			  "the process may use processor state that this one does not have "

@@ -22,7 +22,6 @@ extern const struct recreate_class wppi_recreate_threads, wppi_recreate_signals,
 
 /* Registers of all stopped threads, into m->threads. */
 int wppi_threads_read(struct member *m);
-uint64_t wppi_xcr0(const struct thread *t);
 
 int wppi_threads_prepare(struct build *b);
 int wppi_threads_check_free(struct build *b);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* Threads: registers, the call they are in, robust lists, rseq, alternate stacks; made with their
  * ids. */
-#include <cpuid.h>
-#include <elf.h>
 #include <errno.h>
 #include <linux/sched.h>
 #include <sched.h>
@@ -12,8 +10,6 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
-#include <sys/user.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -32,8 +28,7 @@
 #define PR_GET_TID_ADDRESS 40
 #endif
 
-#define XSAVE_MAX      (32u << 10)
-#define XSAVE_XCR0_OFF 464 /* where the kernel puts XCR0 into the area for tracers */
+#define RSEQ_AREA_MIN 32
 
 struct rseq_config {
 	uint64_t pointer;
@@ -42,41 +37,32 @@ struct rseq_config {
 
 /* ---- System calls ---- */
 
-static struct wppr_call call_of(const struct user_regs_struct *r)
-{
-	return (struct wppr_call){
-		.ip = r->rip,
-		.nr = (int64_t)r->orig_rax,
-		.result = r->rax,
-		.arg = { r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9 },
-	};
-}
-
 /*
  * The image's registers point at the system call instruction again, so that any way of setting
  * them restarts the call.
  */
 static void work_in_restart(struct thread *t)
 {
-	struct wppr_call call = call_of(&t->live);
+	struct wppr_call call = wppi_arch_call_of(&t->live);
 	struct wpp_rec_thread rec;
 
 	wppr_call_again(&call, t->restarted, &rec);
 	t->syscall = (int64_t)rec.syscall;
 	t->restart = (int)rec.restart;
 	t->regs = t->live;
-	t->regs.rip = call.ip;
-	t->regs.orig_rax = (uint64_t)call.nr;
-	t->regs.rax = call.result;
-	t->regs.rdi = call.arg[0];
-	t->regs.rdx = call.arg[2];
+	wppi_arch_set_call(&t->regs, &call);
 }
 
-static bool was_cut(const struct thread *t)
+/* The stop itself has ended the call: it goes on as by any other stop. */
+static bool continue_call(struct arch_regs *live)
 {
-	const struct wppr_call call = call_of(&t->live);
+	struct wppr_call call = wppi_arch_call_of(live);
 
-	return wppr_call_was_cut(&call);
+	if (!wppr_call_was_cut(&call))
+		return false;
+	call.result = (uint64_t)-WPPR_ERESTARTNOHAND;
+	wppi_arch_set_call(live, &call);
+	return true;
 }
 
 /* ---- Restartable sequences ---- */
@@ -100,57 +86,39 @@ static bool abort_section(struct thread *t)
 {
 	struct rseq_config conf = rseq_of(t->tid);
 	struct wppr_rseq_cs cs;
-	uint64_t at, ip = t->live.rip;
+	uint64_t at, ip = wppi_arch_ip(&t->live);
 
 	if (!conf.pointer || read_target(t->tid, conf.pointer + WPPR_RSEQ_CS, &at, sizeof(at)) ||
 	    !at || read_target(t->tid, at, &cs, sizeof(cs)) || !wppr_rseq_abort(&cs, &ip))
 		return false;
-	t->live.rip = ip;
+	wppi_arch_set_ip(&t->live, ip);
 	return true;
 }
 
 /* ---- Registers ---- */
 
-static int read_xsave(struct thread *t)
-{
-	uint8_t area[XSAVE_MAX];
-	struct iovec iov = { area, sizeof(area) };
-
-	if (ptrace(PTRACE_GETREGSET, t->tid, (void *)NT_X86_XSTATE, &iov))
-		return -errno;
-	t->xsave = malloc(iov.iov_len);
-	if (!t->xsave)
-		return WPP_ENOMEM;
-	memcpy(t->xsave, area, iov.iov_len);
-	t->xsave_len = iov.iov_len;
-	return 0;
-}
-
 static int read_thread(struct member *m, struct thread *t)
 {
-	struct iovec iov = { &t->live, sizeof(t->live) };
-	bool changed;
-	int err;
+	bool aborted, continued;
+	int err = wppi_arch_get_regs(t->tid, &t->live);
 
-	if (ptrace(PTRACE_GETREGSET, t->tid, (void *)NT_PRSTATUS, &iov) ||
-	    ptrace(PTRACE_GETSIGMASK, t->tid, (void *)sizeof(t->sigmask), &t->sigmask))
+	if (err)
+		return err; /* of a 32-bit thread check() has told */
+	if (ptrace(PTRACE_GETSIGMASK, t->tid, (void *)sizeof(t->sigmask), &t->sigmask))
 		return -errno;
-	if (iov.iov_len != sizeof(t->live))
-		return WPP_EREFUSED; /* a 32-bit thread; check() has said so */
 	err = wppi_ask_finish(m, t);
 	if (!err)
 		err = wppi_sleep_find(m, t);
 	if (err)
 		return err;
-	changed = abort_section(t);
-	if (was_cut(t)) {
-		t->live.rax = (uint64_t)-WPPR_ERESTARTNOHAND;
-		changed = true;
-	}
-	if (changed && ptrace(PTRACE_SETREGS, t->tid, NULL, &t->live))
-		return -errno;
+	aborted = abort_section(t);
+	continued = continue_call(&t->live);
+	if (aborted || continued)
+		err = wppi_arch_set_regs(t->tid, &t->live);
+	if (err)
+		return err;
 	work_in_restart(t);
-	return read_xsave(t);
+	return wppi_arch_get_vector(t->tid, &t->vector);
 }
 
 int wppi_threads_read(struct member *m)
@@ -160,15 +128,6 @@ int wppi_threads_read(struct member *m)
 	for (size_t i = 0; !err && i < m->nr_threads; i++)
 		err = read_thread(m, &m->threads[i]);
 	return err == -ESRCH ? WPP_ENOENT : err;
-}
-
-uint64_t wppi_xcr0(const struct thread *t)
-{
-	uint64_t xcr0 = 0;
-
-	if (t->xsave_len >= XSAVE_XCR0_OFF + sizeof(xcr0))
-		memcpy(&xcr0, t->xsave + XSAVE_XCR0_OFF, sizeof(xcr0));
-	return xcr0;
 }
 
 /* ---- The class ---- */
@@ -223,8 +182,6 @@ static int fill_asked(struct member *m, const struct thread *t, struct wpp_rec_t
 static int collect_thread(struct member *m, const struct thread *t)
 {
 	struct rseq_config rseq = rseq_of(t->tid);
-	struct wpp_rec_regs regs = { t->regs.fs_base, t->regs.gs_base };
-	struct wpp_rec_xsave xsave = { wppi_xcr0(t) };
 	struct wpp_rec_thread rec = {
 		.sigmask = t->sigmask,
 		.tgid = (uint64_t)m->pid,
@@ -249,8 +206,7 @@ static int collect_thread(struct member *m, const struct thread *t)
 	if (len < 1)
 		return len < 0 ? (int)len : WPP_EIO;
 	WPPI_REC(&m->tree->pcb, THREAD, t->tid, 0, &rec, comm, len - 1); /* without the line feed */
-	WPPI_REC(&m->tree->pcb, REGS, t->tid, WPP_ARCH_X86_64, &regs, &t->regs, sizeof(t->regs));
-	WPPI_REC(&m->tree->pcb, XSAVE, t->tid, 0, &xsave, t->xsave, t->xsave_len);
+	wppi_arch_record(&m->tree->pcb, t->tid, &t->regs, &t->vector);
 	return 0;
 }
 
@@ -272,7 +228,7 @@ static int threads_check(struct member *m)
 static void threads_done(struct member *m)
 {
 	for (size_t i = 0; i < m->nr_threads; i++) {
-		free(m->threads[i].xsave);
+		free(m->threads[i].vector.state);
 		free(m->threads[i].status);
 		wppi_script_free(&m->threads[i].asked);
 	}
@@ -293,11 +249,6 @@ const struct capture_class wppi_capture_threads = {
 
 /* ---- Recreation: before anything is made ---- */
 
-#define XSAVE_MAX     (32u << 10)
-#define XSAVE_HEADER  512 /* offset of XSTATE_BV */
-#define XSAVE_LEGACY  576 /* end of the header */
-#define RSEQ_AREA_MIN 32
-
 #ifndef SS_ONSTACK
 #define SS_ONSTACK 1
 #endif
@@ -313,6 +264,8 @@ static int damaged(struct build *b, uint32_t tid, const char *what)
 
 static int check_thread(struct build *b, uint32_t tid)
 {
+	struct arch_vector vector;
+	struct arch_regs regs;
 	struct wpp_rec rec;
 
 	if (!tid || tid > INT32_MAX)
@@ -321,11 +274,9 @@ static int check_thread(struct build *b, uint32_t tid)
 		if (b->threads[i].tid == tid)
 			return damaged(b, tid, "id");
 	}
-	if (!wppi_find(b->m, WPP_REC_REGS, tid, &rec) || rec.id != WPP_ARCH_X86_64 ||
-	    rec.tail_len != sizeof(struct user_regs_struct))
+	if (!wppi_find(b->m, WPP_REC_REGS, tid, &rec) || wppi_arch_regs_of(&rec, &regs))
 		return damaged(b, tid, "register record");
-	if (!wppi_find(b->m, WPP_REC_XSAVE, tid, &rec) || rec.tail_len < XSAVE_LEGACY ||
-	    rec.tail_len > XSAVE_MAX)
+	if (!wppi_find(b->m, WPP_REC_XSAVE, tid, &rec) || wppi_arch_vector_of(&rec, &vector))
 		return damaged(b, tid, "vector register record");
 	return 0;
 }
@@ -518,34 +469,27 @@ const struct recreate_class wppi_recreate_threads = {
 
 static int set_registers(pid_t tid, const struct wpp_rec *rec)
 {
-	struct user_regs_struct regs;
-	struct iovec iov = { &regs, sizeof(regs) };
+	struct arch_regs regs;
+	int err = wppi_arch_regs_of(rec, &regs);
 
-	memcpy(&regs, rec->tail, sizeof(regs));
-	regs.orig_rax = (uint64_t)-1; /* the restart of its call is worked in already */
-	return ptrace(PTRACE_SETREGSET, tid, (void *)NT_PRSTATUS, &iov) ? -errno : 0;
+	if (err)
+		return err;
+	wppi_arch_leave_call(&regs); /* the restart of its call is worked in already */
+	return wppi_arch_set_regs(tid, &regs);
 }
 
-/* The area has the length of this machine: what the image's lacks is state that it never used. */
-static int set_xsave(struct build *b, pid_t tid, const struct wpp_rec *rec)
+static int set_vector(struct build *b, pid_t tid, const struct wpp_rec *rec)
 {
-	uint8_t area[XSAVE_MAX];
-	struct iovec iov = { area, sizeof(area) };
-	uint64_t used;
+	struct tree *t = b->m->tree;
+	struct arch_vector vector;
+	int err = wppi_arch_vector_of(rec, &vector);
 
-	if (ptrace(PTRACE_GETREGSET, tid, (void *)NT_X86_XSTATE, &iov))
-		return -errno;
-	if (iov.iov_len < rec->tail_len) {
-		wppi_note(&b->m->tree->notes, WPP_NOTE_REFUSED, "machine",
+	if (!err)
+		err = wppi_arch_set_vector(tid, &vector, t->machine.xcr0);
+	if (err == WPP_EREFUSED)
+		wppi_note(&t->notes, WPP_NOTE_REFUSED, "machine",
 			  "this processor's vector state is smaller than the image's");
-		return WPP_EREFUSED;
-	}
-	memset(area, 0, iov.iov_len);
-	memcpy(area, rec->tail, rec->tail_len);
-	memcpy(&used, area + XSAVE_HEADER, sizeof(used));
-	used &= b->m->tree->machine.xcr0;
-	memcpy(area + XSAVE_HEADER, &used, sizeof(used));
-	return ptrace(PTRACE_SETREGSET, tid, (void *)NT_X86_XSTATE, &iov) ? -errno : 0;
+	return err;
 }
 
 static int restore_registers(struct build *b, const struct new_thread *t)
@@ -560,7 +504,7 @@ static int restore_registers(struct build *b, const struct new_thread *t)
 		return WPP_ECORRUPT;
 	err = set_registers(t->outer, &regs);
 	if (!err)
-		err = set_xsave(b, t->outer, &xsave);
+		err = set_vector(b, t->outer, &xsave);
 	if (err)
 		return err;
 	WPPI_GET(&rec, &thread);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Asking a stopped thread what only it can tell (ask_blob.S).
+ * Asking a stopped thread what only it can tell (arch_code).
  *
  * Whenever its registers are not its own, they lead through code that puts
  * them back, in memory that is not written any more: killing us at any
@@ -24,20 +24,6 @@
 #ifndef PTRACE_SETSIGMASK
 #define PTRACE_SETSIGMASK 0x420b
 #endif
-#define FLAG_OVERFLOW	0x800u
-#define FLAGS_SAVED	0xd5u	 /* what sahf loads */
-#define FLAGS_OF_TRACER 0x10100u /* single step, resume */
-
-extern const uint8_t wppi_ask_map[], wppi_ask_mapped[], wppi_ask_run[], wppi_ask_answered[],
-	wppi_ask_unmapped[], wppi_ask_saved[], wppi_ask_end[];
-#define BLOB_AT(symbol) ((uint64_t)((symbol)-wppi_ask_map))
-#define BLOB_LEN	BLOB_AT(wppi_ask_end)
-
-struct ask_saved {
-	uint64_t mask, rip, rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15;
-	uint64_t pid;
-	uint8_t flags, overflow, zero[6];
-};
 
 /* ---- Marks ---- */
 
@@ -148,7 +134,7 @@ static uint64_t blob_place(const struct member *m)
 	uint64_t used = v ? vdso_used(m->pid, v->start, v->end - v->start) : 0;
 
 	used = (used + 63) & ~63ull;
-	return used && BLOB_LEN <= v->end - v->start - used ? v->start + used : 0;
+	return used && ARCH_CODE_LEN <= v->end - v->start - used ? v->start + used : 0;
 }
 
 static int place_blob(struct member *m)
@@ -161,46 +147,11 @@ static int place_blob(struct member *m)
 			&m->tree->notes, WPP_NOTE_ERROR, "vdso",
 			"the process has no vdso with room for %u bytes, so it can't be asked for "
 			"its signal actions and timers",
-			(unsigned int)BLOB_LEN);
+			(unsigned int)ARCH_CODE_LEN);
 		return WPP_EREFUSED;
 	}
 	m->mark = mark_signal(m);
-	return poke(m, m->blob, wppi_ask_map, BLOB_LEN);
-}
-
-/* ---- The registers to find back to ---- */
-
-static void save_regs(struct ask_saved *s, const struct member *m, const struct thread *t)
-{
-	const struct user_regs_struct *r = &t->live;
-	int64_t error = (int64_t)r->rax;
-
-	*s = (struct ask_saved){
-		.mask = t->sigmask,
-		.rip = r->rip,
-		.rax = r->rax,
-		.rbx = r->rbx,
-		.rcx = r->rcx,
-		.rdx = r->rdx,
-		.rsi = r->rsi,
-		.rdi = r->rdi,
-		.rbp = r->rbp,
-		.r8 = r->r8,
-		.r9 = r->r9,
-		.r10 = r->r10,
-		.r11 = r->r11,
-		.r12 = r->r12,
-		.r13 = r->r13,
-		.r14 = r->r14,
-		.r15 = r->r15,
-		.pid = (uint64_t)m->pid,
-	};
-	s->flags = (uint8_t)r->eflags;
-	s->overflow = (r->eflags & FLAG_OVERFLOW) != 0;
-	if ((int64_t)r->orig_rax < 0 || error > -512 || error < -516 || error == -515)
-		return;
-	s->rip -= 2;
-	s->rax = error == -WPPR_ERESTART_RESTARTBLOCK ? SYS_restart_syscall : r->orig_rax;
+	return poke(m, m->blob, wppi_arch_code.start, ARCH_CODE_LEN);
 }
 
 static int set_mask(pid_t tid, uint64_t mask)
@@ -239,75 +190,76 @@ static int step(struct member *m, pid_t tid, int mark)
 	}
 }
 
-/* Lets the thread run up to @mark, the address of one in the blob. */
-static int step_to(struct member *m, pid_t tid, struct user_regs_struct *regs, uint64_t mark)
+/* Lets the thread run up to a point of the code, at address @to. */
+static int step_to(struct member *m, pid_t tid, struct arch_regs *regs, int mark, uint64_t to)
 {
 	int err;
 
-	regs->orig_rax = (uint64_t)-1;
-	regs->eflags &= ~(uint64_t)FLAGS_OF_TRACER;
-	if (ptrace(PTRACE_SETREGS, tid, NULL, regs))
-		return -errno;
+	wppi_arch_ask_go(regs);
+	err = wppi_arch_set_regs(tid, regs);
+	if (err)
+		return err;
 	do {
-		err = step(m, tid, (int)regs->r15);
-		if (!err && ptrace(PTRACE_GETREGS, tid, NULL, regs))
-			err = -errno;
-	} while (!err && regs->rip != mark);
+		err = step(m, tid, mark);
+		if (!err)
+			err = wppi_arch_get_regs(tid, regs);
+	} while (!err && wppi_arch_ip(regs) != to);
 	return err;
 }
 
 /*
- * Maps @len bytes into the process. The signal mask comes second: without us the blob would set
+ * Maps @len bytes into the process. The signal mask comes second: without us the code would set
  * both.
  */
-static int step_map(struct member *m, struct thread *t, uint64_t len, struct user_regs_struct *regs)
+static int step_map(struct member *m, struct thread *t, uint64_t len, int mark,
+		    struct arch_regs *regs)
 {
-	int mark = mark_for(m, t), err;
 	uint64_t mask = mark ? ~(1ull << (mark - 1)) : UINT64_MAX;
+	int64_t area;
+	int err;
 
 	*regs = t->live;
-	regs->rip = m->blob + BLOB_AT(wppi_ask_map);
-	regs->rax = SYS_mmap;
-	regs->rdi = 0;
-	regs->rsi = len;
-	regs->rdx = PROT_READ | PROT_WRITE;
-	regs->r10 = MAP_PRIVATE | MAP_ANONYMOUS;
-	regs->r8 = (uint64_t)-1;
-	regs->r9 = 0;
-	regs->r12 = 0;
-	regs->r13 = len;
-	regs->r14 = (uint64_t)t->tid;
-	regs->r15 = (uint64_t)mark;
-	if (ptrace(PTRACE_SETREGS, t->tid, NULL, regs))
-		return -errno;
-	err = set_mask(t->tid, mask);
+	wppi_arch_ask_map(regs, m->blob, len, t->tid, mark);
+	err = wppi_arch_set_regs(t->tid, regs);
 	if (!err)
-		err = step_to(m, t->tid, regs, m->blob + BLOB_AT(wppi_ask_mapped));
+		err = set_mask(t->tid, mask);
+	if (!err)
+		err = step_to(m, t->tid, regs, mark, m->blob + ARCH_CODE_AT(mapped));
 	if (err)
 		return err;
-	return (int64_t)regs->r12 < 0 && (int64_t)regs->r12 > -4096 ? (int)regs->r12 : 0;
+	area = (int64_t)wppi_arch_ask_area(regs);
+	return area < 0 && area > -4096 ? (int)area : 0;
+}
+
+/* The calls as the code reads them. What one can't tell, it can't; the others are asked. */
+static uint8_t *questions(const struct thread *t, uint64_t area)
+{
+	uint8_t *image = wppi_script_image(&t->asked, area);
+	struct script_call *calls = (struct script_call *)image;
+
+	for (size_t i = 0; image && i < t->asked.nr_calls; i++)
+		calls[i].flags |= SCRIPT_MAY_FAIL;
+	return image;
 }
 
 /* Runs the calls, fetches the results and unmaps the area. */
-static int step_run(struct member *m, struct thread *t, struct user_regs_struct *regs)
+static int step_run(struct member *m, struct thread *t, int mark, struct arch_regs *regs)
 {
 	size_t len = wppi_script_image_len(&t->asked);
-	uint64_t area = regs->r12;
-	uint8_t *image = wppi_script_image(&t->asked, area);
+	uint64_t area = wppi_arch_ask_area(regs);
+	uint8_t *image = questions(t, area);
 	int err = image ? wppi_memory_move(t->tid, area, image, len, true) : WPP_ENOMEM;
 
 	if (err)
 		goto out;
-	regs->rip = m->blob + BLOB_AT(wppi_ask_run);
-	regs->rbx = area;
-	regs->rbp = area + t->asked.nr_calls * sizeof(*t->asked.calls);
-	err = step_to(m, t->tid, regs, m->blob + BLOB_AT(wppi_ask_answered));
+	wppi_arch_ask_run(regs, m->blob, area, area + t->asked.nr_calls * sizeof(*t->asked.calls));
+	err = step_to(m, t->tid, regs, mark, m->blob + ARCH_CODE_AT(answered));
 	if (!err)
 		err = wppi_memory_move(t->tid, area, image, len, false);
 	if (!err)
 		wppi_script_keep(&t->asked, image);
 	if (!err)
-		err = step_to(m, t->tid, regs, m->blob + BLOB_AT(wppi_ask_unmapped));
+		err = step_to(m, t->tid, regs, mark, m->blob + ARCH_CODE_AT(unmapped));
 out:
 	free(image);
 	return err;
@@ -323,24 +275,24 @@ static int step_back(struct member *m, struct thread *t)
 
 	if (!err)
 		err = set_mask(t->tid, t->sigmask);
-	if (!err && ptrace(PTRACE_SETREGS, t->tid, NULL, &t->live))
-		err = -errno;
+	if (!err)
+		err = wppi_arch_set_regs(t->tid, &t->live);
 	return err;
 }
 
 static int write_saved(struct member *m, struct thread *t)
 {
-	struct ask_saved saved;
+	struct arch_saved saved;
 
-	save_regs(&saved, m, t);
-	return poke(m, m->blob + BLOB_AT(wppi_ask_saved), &saved, sizeof(saved));
+	wppi_arch_save(&saved, &t->live, t->sigmask, m->pid);
+	return poke(m, m->blob + ARCH_CODE_AT(saved), &saved, sizeof(saved));
 }
 
 int wppi_ask(struct member *m, struct thread *t)
 {
 	uint64_t len = wppi_script_image_len(&t->asked);
-	struct user_regs_struct regs;
-	int err, back;
+	struct arch_regs regs;
+	int err, back, mark;
 
 	if (t->asked.failed)
 		return WPP_ENOMEM;
@@ -349,9 +301,10 @@ int wppi_ask(struct member *m, struct thread *t)
 		err = write_saved(m, t);
 	if (err)
 		return err;
-	err = step_map(m, t, (len + 4095) & ~4095ull, &regs);
+	mark = mark_for(m, t);
+	err = step_map(m, t, (len + 4095) & ~4095ull, mark, &regs);
 	if (!err)
-		err = step_run(m, t, &regs);
+		err = step_run(m, t, mark, &regs);
 	back = step_back(m, t);
 	return err ? err : back;
 }
@@ -359,82 +312,59 @@ int wppi_ask(struct member *m, struct thread *t)
 /* ---- A thread that is still on its way back ---- */
 
 /* What lies behind the blob, if it is ours: another version's is left to find back by itself. */
-static int read_saved(struct member *m, pid_t tid, uint64_t blob, struct ask_saved *saved)
+static int read_saved(struct member *m, pid_t tid, uint64_t blob, struct arch_saved *saved)
 {
 	uint8_t there[1024];
-	int err = BLOB_LEN <= sizeof(there) ? 0 : WPP_EINVAL;
+	int err = ARCH_CODE_LEN <= sizeof(there) ? 0 : WPP_EINVAL;
 
 	if (!err)
-		err = wppi_memory_move(tid, blob, there, BLOB_LEN, false);
+		err = wppi_memory_move(tid, blob, there, ARCH_CODE_LEN, false);
 	if (err)
 		return err;
-	if (memcmp(there, wppi_ask_map, BLOB_AT(wppi_ask_saved))) {
+	if (memcmp(there, wppi_arch_code.start, ARCH_CODE_AT(saved))) {
 		wppi_note(&m->tree->notes, WPP_NOTE_ERROR, "thread-asked",
 			  "thread %d still answers another version of this tool; try again later",
 			  (int)tid);
 		return WPP_EBUSY;
 	}
-	memcpy(saved, there + BLOB_AT(wppi_ask_saved), sizeof(*saved));
+	memcpy(saved, there + ARCH_CODE_AT(saved), sizeof(*saved));
 	return 0;
-}
-
-static void load_regs(struct user_regs_struct *r, const struct ask_saved *s)
-{
-	r->orig_rax = (uint64_t)-1;
-	r->rip = s->rip;
-	r->rax = s->rax;
-	r->rbx = s->rbx;
-	r->rcx = s->rcx;
-	r->rdx = s->rdx;
-	r->rsi = s->rsi;
-	r->rdi = s->rdi;
-	r->rbp = s->rbp;
-	r->r8 = s->r8;
-	r->r9 = s->r9;
-	r->r10 = s->r10;
-	r->r11 = s->r11;
-	r->r12 = s->r12;
-	r->r13 = s->r13;
-	r->r14 = s->r14;
-	r->r15 = s->r15;
-	r->eflags = (r->eflags & ~(uint64_t)(FLAGS_SAVED | FLAG_OVERFLOW)) |
-		    (s->flags & FLAGS_SAVED) | (s->overflow ? FLAG_OVERFLOW : 0);
 }
 
 /* Up to where nothing of ours is left but the registers and the mask. */
 static int step_out(struct member *m, struct thread *t, uint64_t blob)
 {
-	uint64_t unmapped = blob + BLOB_AT(wppi_ask_unmapped);
-	struct user_regs_struct regs = t->live;
+	uint64_t unmapped = blob + ARCH_CODE_AT(unmapped);
+	struct arch_regs regs = t->live;
 	int err;
 
-	if (regs.rip >= unmapped)
+	if (wppi_arch_ip(&regs) >= unmapped)
 		return 0;
-	regs.r15 = 0; /* who knows whether that signal is still ignored */
+	wppi_arch_ask_unmarked(&regs); /* who knows whether that signal is still ignored */
 	err = set_mask(t->tid, UINT64_MAX);
 	if (!err)
-		err = step_to(m, t->tid, &regs, unmapped);
+		err = step_to(m, t->tid, &regs, 0, unmapped);
 	return err;
 }
 
 int wppi_ask_finish(struct member *m, struct thread *t)
 {
 	const struct vma *v = find_vdso(m);
-	struct ask_saved saved;
+	uint64_t ip = wppi_arch_ip(&t->live);
+	struct arch_saved saved;
 	uint64_t blob;
 	int err;
 
-	if (!v || t->live.rip < v->start || t->live.rip >= v->end)
+	if (!v || ip < v->start || ip >= v->end)
 		return 0;
 	blob = blob_place(m);
-	if (!blob || t->live.rip < blob)
+	if (!blob || ip < blob)
 		return 0;
 	err = read_saved(m, t->tid, blob, &saved);
 	if (!err)
 		err = step_out(m, t, blob);
 	if (err)
 		return err;
-	t->sigmask = saved.mask;
-	load_regs(&t->live, &saved);
+	t->sigmask = wppi_arch_load(&saved, &t->live);
 	return step_back(m, t);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* Scripts: building a list of calls, and running it on a stopped thread. */
-#include "base/base.h"
+#include "base/proc.h"
 #include "stop/script.h"
 
 #include <errno.h>
@@ -11,19 +11,15 @@
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
-#include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <wpp/error.h>
 
-#define TOKEN_MASK  0xffff000000000000ull
-#define CODE_LEN    4096u
-#define DATA_ALIGN  16u
-#define SYSGOOD	    (SIGTRAP | 0x80)
-#define CLEAR_FLAGS 0x10500ull /* eflags: single step, direction, resume */
-
-_Static_assert(sizeof(struct script_call) == 72, "script_blob.S");
+#define TOKEN_MASK 0xffff000000000000ull
+#define CODE_LEN   4096u
+#define DATA_ALIGN 16u
+#define SYSGOOD	   (SIGTRAP | 0x80)
 
 /* ---- Building ----------------------------------------------------------------------------- */
 
@@ -221,12 +217,13 @@ static int go_on(pid_t tid, int request, bool *stopped)
 }
 
 /* At the entry of a call that must not happen: leaves the call, still stopped. */
-static int skip_call(pid_t tid, struct user_regs_struct *regs, bool *stopped)
+static int skip_call(pid_t tid, struct arch_regs *regs, bool *stopped)
 {
-	regs->orig_rax = (uint64_t)-1;
-	if (ptrace(PTRACE_SETREGS, tid, NULL, regs))
-		return -errno;
-	return go_on(tid, PTRACE_SYSCALL, stopped);
+	int err;
+
+	wppi_arch_leave_call(regs);
+	err = wppi_arch_set_regs(tid, regs);
+	return err ? err : go_on(tid, PTRACE_SYSCALL, stopped);
 }
 
 /* What the executor returns to at its end; 0: it traps. */
@@ -240,16 +237,16 @@ static uint64_t end_frame(const struct script_area *area)
 /* Call by call, until the executor wants to return to its frame. */
 static int run_stepped(pid_t tid, const struct script_area *area, bool *stopped)
 {
-	struct user_regs_struct regs;
+	struct arch_regs regs;
 	int err;
 
 	for (;;) {
 		err = go_on(tid, PTRACE_SYSCALL, stopped);
+		if (!err)
+			err = wppi_arch_get_regs(tid, &regs);
 		if (err)
 			return err;
-		if (ptrace(PTRACE_GETREGS, tid, NULL, &regs))
-			return -errno;
-		if (regs.orig_rax == SYS_rt_sigreturn && regs.rsp == end_frame(area))
+		if (wppi_arch_is_return(&regs, end_frame(area)))
 			return skip_call(tid, &regs, stopped);
 		err = go_on(tid, PTRACE_SYSCALL, stopped);
 		if (err)
@@ -259,20 +256,17 @@ static int run_stepped(pid_t tid, const struct script_area *area, bool *stopped)
 
 static int run_at(pid_t tid, const struct script_area *area, size_t len_calls)
 {
-	struct user_regs_struct regs;
+	uint64_t calls = area->base + CODE_LEN;
+	struct arch_regs regs;
 	bool stopped = false;
-	int err;
+	int err = wppi_arch_get_regs(tid, &regs);
 
-	if (ptrace(PTRACE_GETREGS, tid, NULL, &regs))
-		return -errno;
-	regs.rip = area->base;
-	regs.rbx = area->base + CODE_LEN;
-	regs.rbp = regs.rbx + len_calls;
-	regs.r12 = end_frame(area);
-	regs.orig_rax = (uint64_t)-1;
-	regs.eflags &= ~CLEAR_FLAGS;
-	if (ptrace(PTRACE_SETREGS, tid, NULL, &regs))
-		return -errno;
+	if (err)
+		return err;
+	wppi_arch_run_script(&regs, area->base, calls, calls + len_calls, end_frame(area));
+	err = wppi_arch_set_regs(tid, &regs);
+	if (err)
+		return err;
 	if (end_frame(area))
 		err = run_stepped(tid, area, &stopped);
 	else
@@ -326,21 +320,17 @@ int wppi_script_run(struct script *s, pid_t tid, const struct script_area *area,
 
 /* ---- Without an executor -------------------------------------------------------------------- */
 
-/* Address of the bytes 0f 05 in a mapping, or 0. Looks at its first MiB. */
+/* Address of a system call instruction in a mapping, or 0. Looks at its first MiB. */
 static uint64_t find_insn(pid_t tid, uint64_t start, uint64_t end)
 {
 	size_t len = end - start < (1u << 20) ? end - start : 1u << 20;
 	uint8_t *text = malloc(len);
-	uint64_t found = 0;
+	size_t at = len;
 
-	if (text && wppi_memory_move(tid, start, text, len, false) == 0) {
-		for (size_t i = 0; i + 1 < len && !found; i++) {
-			if (text[i] == 0x0f && text[i + 1] == 0x05)
-				found = start + i;
-		}
-	}
+	if (text && wppi_memory_move(tid, start, text, len, false) == 0)
+		at = wppi_arch_find_insn(text, len);
 	free(text);
-	return found;
+	return at < len ? start + at : 0;
 }
 
 static uint64_t search_maps(FILE *maps, pid_t tid, const char *only)
@@ -375,43 +365,33 @@ uint64_t wppi_script_insn(pid_t tid)
 	return found;
 }
 
-static int one_call(pid_t tid, struct user_regs_struct *regs, int64_t *ret, bool *stopped)
+static int one_call(pid_t tid, struct arch_regs *regs, int64_t *ret, bool *stopped)
 {
-	int err;
+	int err = wppi_arch_set_regs(tid, regs);
 
-	if (ptrace(PTRACE_SETREGS, tid, NULL, regs))
-		return -errno;
-	err = go_on(tid, PTRACE_SYSCALL, stopped);
 	if (!err)
 		err = go_on(tid, PTRACE_SYSCALL, stopped);
-	if (!err && ptrace(PTRACE_GETREGS, tid, NULL, regs))
-		err = -errno;
-	*ret = (int64_t)regs->rax;
+	if (!err)
+		err = go_on(tid, PTRACE_SYSCALL, stopped);
+	if (!err)
+		err = wppi_arch_get_regs(tid, regs);
+	*ret = wppi_arch_result(regs);
 	return err;
 }
 
 int wppi_script_one(pid_t tid, uint64_t syscall_insn, int64_t *ret, long nr, const uint64_t arg[6])
 {
-	struct user_regs_struct saved, regs;
+	struct arch_regs saved, regs;
 	bool stopped = false;
-	int err;
+	int err = wppi_arch_get_regs(tid, &saved);
 
-	if (ptrace(PTRACE_GETREGS, tid, NULL, &saved))
-		return -errno;
+	if (err)
+		return err;
 	regs = saved;
-	regs.rip = syscall_insn;
-	regs.rax = (uint64_t)nr;
-	regs.orig_rax = (uint64_t)-1;
-	regs.rdi = arg[0];
-	regs.rsi = arg[1];
-	regs.rdx = arg[2];
-	regs.r10 = arg[3];
-	regs.r8 = arg[4];
-	regs.r9 = arg[5];
-	regs.eflags &= ~CLEAR_FLAGS;
+	wppi_arch_one_call(&regs, syscall_insn, nr, arg);
 	err = one_call(tid, &regs, ret, &stopped);
-	if (!err && ptrace(PTRACE_SETREGS, tid, NULL, &saved))
-		err = -errno;
+	if (!err)
+		err = wppi_arch_set_regs(tid, &saved);
 	if (stopped)
 		syscall(SYS_tkill, tid, SIGSTOP);
 	return err;
@@ -442,8 +422,8 @@ int wppi_script_map(pid_t tid, size_t len, struct script_area *area)
 
 int wppi_script_install(pid_t tid, const struct script_area *area)
 {
-	return wppi_memory_move(tid, area->base, (void *)(uintptr_t)wppi_script_code,
-				(size_t)(wppi_script_code_end - wppi_script_code), true);
+	return wppi_memory_move(tid, area->base, (void *)(uintptr_t)wppi_arch_code.start,
+				ARCH_CODE_LEN, true);
 }
 
 int wppi_script_unmap(pid_t tid, const struct script_area *area)

@@ -2,7 +2,7 @@
 /*
  * A script: system calls that another process executes for us in one go.
  *
- * A page-sized, position-independent executor (script_blob.S) is mapped into
+ * A page-sized, position-independent executor (arch_code) is mapped into
  * the process; a stopped thread is pointed at it and runs the whole list
  * before it traps again, so a hundred calls cost two context switches. Capture
  * asks the target what only it can tell; recreate builds the new address space.
@@ -15,15 +15,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define SCRIPT_MAY_FAIL (1u << 0) /* go on when the call fails; its result is kept */
-
-/* One call, as the executor reads it: 9 words. */
-struct script_call {
-	uint64_t nr;
-	uint64_t arg[6];
-	uint64_t flags;
-	int64_t ret;
-};
+#include "arch/arch.h"
 
 struct script {
 	struct script_call *calls;
@@ -80,8 +72,6 @@ void wppi_script_keep(struct script *s, const uint8_t *image);
 
 /* Area that a script needs, in bytes (multiple of 4096). */
 size_t wppi_script_area_len(const struct script *s);
-/* The executor's code, to copy to the first page of an area. */
-extern const uint8_t wppi_script_code[], wppi_script_code_end[];
 
 /*
  * Runs the script on thread @tid (ptrace-stopped, its registers saved by the caller, who also

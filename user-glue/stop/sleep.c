@@ -26,18 +26,11 @@
 #define NAP_LAST_NS	   1000000
 #define ASLEEP_LOOKS	   100 /* asleep, but the kernel does not tell where */
 
-static const uint8_t syscall_insn[2] = { 0x0f, 0x05 };
-
 static bool is_restart(const struct thread *t)
 {
-	const struct user_regs_struct *r = &t->live;
-	uint8_t code[2];
-
-	if (r->orig_rax == SYS_restart_syscall)
-		return (int64_t)r->rax == -WPPR_ERESTART_RESTARTBLOCK;
-	return (int64_t)r->orig_rax < 0 && r->rax == SYS_restart_syscall &&
-	       !wppi_memory_move(t->tid, r->rip, code, sizeof(code), false) &&
-	       !memcmp(code, syscall_insn, sizeof(code));
+	if (wppi_arch_call(&t->live) == SYS_restart_syscall)
+		return wppi_arch_result(&t->live) == -WPPR_ERESTART_RESTARTBLOCK;
+	return wppi_arch_is_to_call(t->tid, &t->live, SYS_restart_syscall);
 }
 
 /* Into the call; anything else that stops it is left for wppi_interrupt() to handle. */
@@ -104,12 +97,12 @@ static bool is_time(pid_t tid, uint64_t addr)
 static int64_t call_of(struct member *m, const struct thread *t, const char *wchan)
 {
 	if (strstr(wchan, "poll"))
-		return SYS_poll;
+		return wppi_arch_nr_poll();
 	if (strstr(wchan, "futex"))
 		return SYS_futex;
-	if (wchan[0] && is_time(t->tid, t->live.rdi))
+	if (wchan[0] && is_time(t->tid, wppi_arch_arg(&t->live, 0)))
 		return SYS_nanosleep;
-	if (wchan[0] && is_time(t->tid, t->live.rdx))
+	if (wchan[0] && is_time(t->tid, wppi_arch_arg(&t->live, 2)))
 		return SYS_clock_nanosleep;
 	wppi_note(&m->tree->notes, WPP_NOTE_INFO, "sleep",
 		  "the kernel does not tell what thread %d waits for; after a recreation that call "
@@ -167,7 +160,8 @@ static const char *known_sleep(const struct member *m, const struct thread *t)
 	for (size_t i = 0; i < m->nr_sleepers; i++) {
 		const struct sleeper *s = &m->sleepers[i];
 
-		if (s->tid == t->tid && s->sp == t->live.rsp && s->pc == t->live.rip)
+		if (s->tid == t->tid && s->sp == wppi_arch_sp(&t->live) &&
+		    s->pc == wppi_arch_ip(&t->live))
 			return s->wchan;
 	}
 	return NULL;
@@ -182,8 +176,8 @@ static int find_sleep(struct member *m, struct thread *t, char *wchan, size_t ca
 		await_sleep(m, t->tid, wchan, cap);
 	if (!err)
 		err = wppi_interrupt(m, t->tid);
-	if (!err && ptrace(PTRACE_GETREGS, t->tid, NULL, &t->live))
-		err = -errno;
+	if (!err)
+		err = wppi_arch_get_regs(t->tid, &t->live);
 	return err;
 }
 

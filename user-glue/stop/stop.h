@@ -5,17 +5,15 @@
 
 #include <pthread.h>
 #include <signal.h>
-#include <sys/user.h>
 
 #include "base/tree.h"
 #include "stop/script.h"
 
 struct thread {
 	pid_t tid;
-	struct user_regs_struct live; /* as it was stopped: what it gets back */
-	struct user_regs_struct regs; /* of the image, with system call restart worked in */
-	uint8_t *xsave;
-	size_t xsave_len;
+	struct arch_regs live; /* as it was stopped: what it gets back */
+	struct arch_regs regs; /* of the image, with system call restart worked in */
+	struct arch_vector vector;
 	uint64_t sigmask;
 	int64_t syscall;   /* number of the call it was blocked in, or -1 */
 	int64_t restarted; /* number of the call that restart_syscall() goes on with, or 0 */

@@ -1,26 +1,44 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What a thread runs when it is asked something. It lies in the unused tail of
- * the vdso, with the thread's own registers behind it: wherever the thread is
- * let go, it ends up where it was before. No stack, no register but general
- * ones, and only the arithmetic flags change, which are put back.
+ * The code that runs a list of system calls in another process: position
+ * independent, less than a page, no stack, no register but general ones.
  *
  *   rbx, rbp  next call (struct script_call), end of the list
- *   r12, r13  area to unmap at the end
+ *
+ * A script enters at wppi_code. It ends in a trap, or, when r12 is set, by
+ * rt_sigreturn to that frame: then a process whose tracer died goes on as if
+ * nothing had been.
+ *
+ * A thread that is asked enters at wppi_code_map or wppi_code_run. The code
+ * then lies in the unused tail of the vdso, with the thread's own registers
+ * behind it: wherever the thread is let go, it ends up where it was before.
+ * Only the arithmetic flags change, which are put back.
+ *
+ *   r12, r13  area to unmap at the end; r13 is 0 in a script
  *   r14, r15  thread id, signal of the marks; process id lies with the registers
  *
  * At three marks it sends itself a signal that the process ignores: a tracer
  * sees it, and without one nothing happens. Signal 0 for a tracer that stops
  * at each call anyway.
  *
- * The order behind wppi_ask_saved is that of struct ask_saved in ask.c.
+ * The order behind wppi_code_saved is that of struct arch_saved.
  */
 #define CALL_SIZE      72
+#define CALL_FLAGS     56
 #define CALL_RET       64
+#define MAY_FAIL       1
 #define NR_MUNMAP      11
 #define NR_SIGPROCMASK 14
+#define NR_SIGRETURN   15
 #define NR_TGKILL      234
+#define NR_CLONE3      435
 #define SIG_SETMASK    2
+
+	.macro	global name
+	.globl	\name
+	.hidden	\name
+\name:
+	.endm
 
 	.macro	mark name
 	movl	.Lpid(%rip), %edi
@@ -28,23 +46,17 @@
 	movl	%r15d, %edx
 	movl	$NR_TGKILL, %eax
 	syscall
-\name:
+	global	\name
 	.endm
 
 	.section .rodata, "a", @progbits
-	.globl	wppi_ask_map, wppi_ask_mapped, wppi_ask_run, wppi_ask_answered
-	.globl	wppi_ask_unmapped, wppi_ask_saved, wppi_ask_end
-	.hidden	wppi_ask_map, wppi_ask_mapped, wppi_ask_run, wppi_ask_answered
-	.hidden	wppi_ask_unmapped, wppi_ask_saved, wppi_ask_end
 	.balign	16
-wppi_ask_map:				/* registers hold a call of mmap */
-	syscall
-	movq	%rax, %r12
-	mark	wppi_ask_mapped
-	jmp	.Lleave
-wppi_ask_run:
+	global	wppi_code
+	xorl	%r13d, %r13d
+	global	wppi_code_run
+.Lnext:
 	cmpq	%rbp, %rbx
-	jae	.Lanswered
+	jae	.Ldone
 	movq	0(%rbx), %rax
 	movq	8(%rbx), %rdi
 	movq	16(%rbx), %rsi
@@ -53,17 +65,47 @@ wppi_ask_run:
 	movq	40(%rbx), %r8
 	movq	48(%rbx), %r9
 	syscall
+	testq	%rax, %rax
+	jz	.Lzero
+.Lkeep:
 	movq	%rax, CALL_RET(%rbx)
+	cmpq	$-4095, %rax
+	jb	.Lgood
+	testb	$MAY_FAIL, CALL_FLAGS(%rbx)
+	jz	.Ldone
+.Lgood:
 	addq	$CALL_SIZE, %rbx
-	jmp	wppi_ask_run
+	jmp	.Lnext
+.Lzero:
+	/* A new thread shares the list with its maker: it must not go on in it. */
+	cmpq	$NR_CLONE3, 0(%rbx)
+	jne	.Lkeep
+.Ltrap:
+	int3
+	jmp	.Ltrap
+.Ldone:
+	testq	%r13, %r13
+	jnz	.Lanswered
+	testq	%r12, %r12
+	jz	.Ltrap
+	movq	%r12, %rsp
+	movl	$NR_SIGRETURN, %eax
+	syscall
+	jmp	.Ltrap
+
+	global	wppi_code_map		/* registers hold a call of mmap */
+	syscall
+	movq	%rax, %r12
+	mark	wppi_code_mapped
+	jmp	.Lleave
 .Lanswered:
-	mark	wppi_ask_answered
+	mark	wppi_code_answered
 .Lleave:
 	movq	%r12, %rdi
 	movq	%r13, %rsi
 	movl	$NR_MUNMAP, %eax
 	syscall
-	mark	wppi_ask_unmapped
+	mark	wppi_code_unmapped
 	movl	$SIG_SETMASK, %edi
 	leaq	.Lmask(%rip), %rsi
 	xorl	%edx, %edx
@@ -91,7 +133,7 @@ wppi_ask_run:
 	movq	.Lr15(%rip), %r15
 	jmp	*.Lrip(%rip)
 	.balign	8
-wppi_ask_saved:
+	global	wppi_code_saved
 .Lmask:		.quad 0
 .Lrip:		.quad 0
 .Lrax:		.quad 0
@@ -113,5 +155,5 @@ wppi_ask_saved:
 .Lflags:	.byte 0
 .Loverflow:	.byte 0
 	.balign	8
-wppi_ask_end:
+	global	wppi_code_end
 	.section .note.GNU-stack, "", @progbits
