@@ -109,6 +109,11 @@ const char *wppi_proc_field(const char *text, const char *key)
 	return NULL;
 }
 
+uint64_t wppi_page_size(void)
+{
+	return (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
 uint64_t wppi_now_ns(int clock)
 {
 	struct timespec ts;

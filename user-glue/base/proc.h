@@ -29,6 +29,12 @@ void wppi_pid_taken(pid_t pid, char *text, size_t cap);
 
 uint64_t wppi_now_ns(int clock);
 
+/*
+ * Bytes of a page of processes here. Places on a medium, and numbers in page spaces, are of
+ * WPP_PAGE_SIZE bytes, whatever this is.
+ */
+uint64_t wppi_page_size(void);
+
 /* [@len] bytes at @addr of another process to @buf, or with @out from @buf to there. 0 or -errno.
  */
 int wppi_memory_move(pid_t tid, uint64_t addr, void *buf, size_t len, bool out);

@@ -226,7 +226,7 @@ static void record_machine(struct tree *t)
 	const struct arch_vector *vector = &root->threads[0].vector;
 	struct wpp_rec_machine rec = {
 		.arch = wppi_arch(),
-		.page_size = (uint64_t)sysconf(_SC_PAGESIZE),
+		.page_size = wppi_page_size(),
 		.xcr0 = wppi_arch_vector_features(vector),
 		.xsave_len = vector->len,
 		.realtime_ns = wppi_now_ns(CLOCK_REALTIME),

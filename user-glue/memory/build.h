@@ -11,7 +11,8 @@
 #include "base/tree.h"
 #include "stop/script.h"
 
-#define PAGE 4096ull
+/* Bytes of a place, in which page spaces count (FORMAT.md 1.1); 64 bits wide. */
+#define PLACE ((uint64_t)WPP_PAGE_SIZE)
 
 /* The hole: the executor with its calls, then the parked vdso. */
 #define AREA_LEN (32u << 20) /* for a hundred thousand signals of a thread; touched as used */

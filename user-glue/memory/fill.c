@@ -47,7 +47,7 @@ static bool is_wanted(const struct build *b, const struct mapping *m)
 /* A run may cross from one mapping into the next. */
 static int put_run(struct fill *f, const struct wpp_run *run, const uint8_t *buf)
 {
-	uint64_t addr = run->page * PAGE, end = addr + run->nr * PAGE;
+	uint64_t addr = run->page * PLACE, end = addr + run->nr * PLACE;
 	int err = 0;
 
 	while (!err && addr < end) {
@@ -73,7 +73,7 @@ static int put_slot(struct fill *f, const struct slot *s)
 
 	for (uint32_t i = 0; i < s->nr_runs && !err; i++) {
 		err = put_run(f, &s->run[i], buf);
-		buf += s->run[i].nr * PAGE;
+		buf += s->run[i].nr * PLACE;
 	}
 	return err;
 }
@@ -215,7 +215,7 @@ static int run(struct fill *f)
 
 static int allocate(struct fill *f)
 {
-	const size_t len = PAGES_MAX * PAGE;
+	const size_t len = PAGES_MAX * PLACE;
 	int err = wppi_ring_get(&f->buffers, f->b->m->tree->store, NR_SLOTS * len);
 
 	for (unsigned int i = 0; !err && i < NR_SLOTS; i++)

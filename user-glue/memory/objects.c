@@ -233,10 +233,10 @@ static int write_all(int fd, const void *buf, uint64_t off, uint64_t len)
 /* The page may be the last one of an object whose size is no multiple of pages. */
 static int put_run(const struct memobj *o, int fd, const struct wpp_run *run, const void *buf)
 {
-	uint64_t off = run->page * PAGE, len = run->nr * PAGE;
+	uint64_t off = run->page * PLACE, len = run->nr * PLACE;
 
-	if (run->page >= (o->rec.size + PAGE - 1) / PAGE ||
-	    run->nr > (o->rec.size + PAGE - 1) / PAGE - run->page)
+	if (run->page >= (o->rec.size + PLACE - 1) / PLACE ||
+	    run->nr > (o->rec.size + PLACE - 1) / PLACE - run->page)
 		return WPP_ECORRUPT;
 	if (len > o->rec.size - off)
 		len = o->rec.size - off;
@@ -247,7 +247,7 @@ static int put_run(const struct memobj *o, int fd, const struct wpp_run *run, co
 static int compare_run(const struct memobj *o, int fd, const struct wpp_run *run, const void *buf,
 		       bool *differs)
 {
-	uint64_t off = run->page * PAGE, len = run->nr * PAGE;
+	uint64_t off = run->page * PLACE, len = run->nr * PLACE;
 	uint8_t *now = malloc(len);
 	ssize_t n;
 
@@ -268,7 +268,7 @@ static int each_run(struct tree *t, const struct memobj *o, int fd, bool *differ
 	uint32_t space = (uint32_t)o->rec.space;
 	struct wpp_run run = { 0 };
 	uint64_t page = 0;
-	void *buf = aligned_alloc(PAGE, RUN_MAX * PAGE);
+	void *buf = aligned_alloc(PLACE, RUN_MAX * PLACE);
 	int err = buf ? 0 : WPP_ENOMEM;
 
 	while (!err) {
@@ -360,7 +360,7 @@ static int decode(struct tree *t, const struct wpp_rec *rec, struct memobj *o)
 	if (!o->name)
 		return WPP_ENOMEM;
 	if (o->rec.space < WPP_SPACE_FIRST || o->rec.space > WPP_SPACE_MAX ||
-	    is_space_of_member(t, o->rec.space) || o->rec.size > INT64_MAX - PAGE)
+	    is_space_of_member(t, o->rec.space) || o->rec.size > INT64_MAX - PLACE)
 		return WPP_ECORRUPT;
 	if ((o->rec.kind == WPP_MEMOBJ_SHMFS || o->rec.kind == WPP_MEMOBJ_DELETED) &&
 	    o->name[0] != '/')

@@ -115,22 +115,23 @@ static int scan_ioctl(int fd, uint64_t start, uint64_t end, const struct wanted 
 
 static int scan_pagemap(int fd, uint64_t start, uint64_t end, bool own_only, struct runs *out)
 {
+	const uint64_t page = wppi_page_size();
 	uint64_t entry[512];
 	int err = 0;
 
 	while (!err && start < end) {
-		uint64_t want = (end - start) / WPP_PAGE_SIZE;
+		uint64_t want = (end - start) / page;
 		ssize_t n;
 
 		want = want < 512 ? want : 512;
-		n = pread(fd, entry, want * 8, (off_t)(start / WPP_PAGE_SIZE * 8));
+		n = pread(fd, entry, want * 8, (off_t)(start / page * 8));
 		if (n < 8)
 			return n < 0 ? -errno : WPP_EIO;
-		for (ssize_t i = 0; !err && i < n / 8; i++, start += WPP_PAGE_SIZE) {
+		for (ssize_t i = 0; !err && i < n / 8; i++, start += page) {
 			if (!(entry[i] & (PM_PRESENT | PM_SWAPPED)) || (entry[i] & PM_GUARD) ||
 			    (own_only && (entry[i] & PM_FILE)))
 				continue;
-			err = run_add(out, start / WPP_PAGE_SIZE, 1);
+			err = run_add(out, start / WPP_PAGE_SIZE, page / WPP_PAGE_SIZE);
 		}
 	}
 	return err;

@@ -352,7 +352,8 @@ static int check_region(struct build *b, const struct wpp_rec_region *reg, uint6
 {
 	uint64_t end;
 
-	if ((reg->start | reg->len | reg->file_off | reg->object_off) & (PAGE - 1))
+	if ((reg->start | reg->len | reg->file_off | reg->object_off) &
+	    (b->m->tree->machine.page_size - 1))
 		return refuse(b, reg, "is not made of whole pages");
 	if (!reg->len || reg->start < ADDR_MIN || reg->start >= ARCH_ADDR_MAX ||
 	    reg->len > ARCH_ADDR_MAX - reg->start)

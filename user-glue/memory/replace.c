@@ -219,9 +219,9 @@ void wppi_files_take_back(struct build *b, const int *index, size_t n)
 static int look_for_pages(struct build *b, struct mapping *m)
 {
 	struct wpp_run run;
-	int err = wpp_reader_next(b->m->tree->reader, b->m->space, m->start / PAGE, 1, &run);
+	int err = wpp_reader_next(b->m->tree->reader, b->m->space, m->start / PLACE, 1, &run);
 
-	m->filled = !err && run.page < m->end / PAGE;
+	m->filled = !err && run.page < m->end / PLACE;
 	return err == WPP_ENOENT ? 0 : err;
 }
 

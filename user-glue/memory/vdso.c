@@ -162,7 +162,7 @@ int wppi_vdso_prepare(struct build *b)
 	v->mode = VDSO_PATCH;
 	v->id = rec.tail;
 	v->id_len = rec.tail_len;
-	if (v->rec.vdso_len > VDSO_MAX || v->rec.vdso_len % WPP_PAGE_SIZE ||
+	if (v->rec.vdso_len > VDSO_MAX || v->rec.vdso_len % b->m->tree->machine.page_size ||
 	    !wppi_mapping_at(b, v->rec.vdso) ||
 	    wppi_mapping_at(b, v->rec.vdso)->kind != WPP_REGION_SPECIAL)
 		return WPP_ECORRUPT;

@@ -58,10 +58,17 @@ static int check_machine(struct tree *t)
 	if (!wppi_rec_find(&t->in_pcb, 0, WPP_REC_MACHINE, &rec))
 		return WPP_ECORRUPT;
 	WPPI_GET(&rec, &t->machine);
-	if (!wppi_arch() || t->machine.arch != wppi_arch() || t->machine.page_size != PAGE) {
+	if (!wppi_arch() || t->machine.arch != wppi_arch()) {
 		wppi_note(&t->notes, WPP_NOTE_REFUSED, "machine",
 			  "the image is of another architecture (%llu)",
 			  (unsigned long long)t->machine.arch);
+		return WPP_EREFUSED;
+	}
+	if (t->machine.page_size != wppi_page_size()) {
+		wppi_note(&t->notes, WPP_NOTE_REFUSED, "machine",
+			  "the image is of a machine with pages of %llu bytes, not %llu",
+			  (unsigned long long)t->machine.page_size,
+			  (unsigned long long)wppi_page_size());
 		return WPP_EREFUSED;
 	}
 	missing = t->machine.xcr0 & ~wppi_arch_features();
