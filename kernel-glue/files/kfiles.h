@@ -11,7 +11,7 @@
 #include <linux/net.h>
 #include <linux/stat.h>
 
-#include "park/kmember.h"
+#include "state/kmember.h"
 
 struct wppk_file_kind;
 struct wppk_tty;

@@ -13,7 +13,7 @@
 #include <linux/slab.h>
 
 #include "park/group.h"
-#include "state/kstate.h"
+#include "park/look.h"
 
 #define COME_TIMEOUT (2 * HZ)
 
@@ -220,7 +220,7 @@ static int ask(struct wppk_group *group, struct task_struct *task, u32 xsave_len
 /* Asks all threads that are new; *@nr: how many those were. */
 static int ask_new(struct wppk_group *group, struct task_struct *leader, u32 *nr)
 {
-	u32 xsave_len = wppk_xsave_size();
+	u32 xsave_len = wppk_arch_xstate_len();
 	struct task_struct *task;
 	int err = 0;
 

@@ -9,15 +9,15 @@
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/sched.h>
-#include <linux/signal_types.h>
 #include <linux/spinlock.h>
 #include <linux/task_work.h>
 #include <linux/wait.h>
-#include <asm/user_64.h>
 
 #include <wpp/pcb.h>
 
+#include "arch/arch.h"
 #include "base/knotes.h"
+#include "park/pending.h"
 
 struct wppk_job;
 
@@ -25,12 +25,6 @@ enum wppk_thread_state {
 	WPPK_COMING = 0,
 	WPPK_STANDING,
 	WPPK_LEFT, /* runs on, or is about to exit */
-};
-
-/* Signals that wait for a thread or the process, in their order. */
-struct wppk_pending {
-	siginfo_t *info;
-	u32 nr, cap;
 };
 
 struct wppk_thread {
@@ -48,7 +42,7 @@ struct wppk_thread {
 	struct wpp_rec_sched sched; /* before it was boosted */
 	struct wpp_rec_thread rec;
 	struct wppk_pending pending;
-	struct user_regs_struct regs; /* of the image, with system call restart worked in */
+	struct wppk_regs regs; /* of the image, with system call restart worked in */
 	char comm[TASK_COMM_LEN];
 	u32 xsave_len;
 	u8 xsave[] __aligned(64);

@@ -12,6 +12,7 @@
 #include <linux/seccomp.h>
 #include <linux/user_namespace.h>
 
+#include "arch/arch.h"
 #include "park/kcheck.h"
 
 /* ---- Threads ---- */
@@ -40,7 +41,7 @@ static void check_thread(struct task_struct *leader, struct task_struct *task,
 	if (test_task_syscall_work(task, SYSCALL_USER_DISPATCH))
 		wppk_refuse(notes, "syscall-dispatch", "thread %d handles its system calls itself",
 			    tid);
-	if (test_tsk_thread_flag(task, TIF_ADDR32))
+	if (wppk_arch_is_32bit(task))
 		wppk_refuse(notes, "32-bit", "its program is not a 64-bit one");
 	if (task->files != leader->files)
 		wppk_refuse(notes, "unshared-files",

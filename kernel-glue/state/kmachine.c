@@ -56,9 +56,9 @@ static int machine_collect(struct wppk_member *m)
 {
 	const struct wppk_thread *t = wppk_leader(m->group);
 	struct wpp_rec_machine rec = {
-		.arch = WPP_ARCH_X86_64,
+		.arch = WPPK_ARCH,
 		.page_size = PAGE_SIZE,
-		.xcr0 = wppk_xcr0(t),
+		.xcr0 = wppk_arch_features(t->xsave, t->xsave_len),
 		.xsave_len = t->xsave_len,
 	};
 	const char *release = init_uts_ns.name.release;

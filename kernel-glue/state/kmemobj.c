@@ -9,7 +9,7 @@
 #include <linux/shmem_fs.h>
 #include <linux/slab.h>
 
-#include "park/source.h"
+#include "state/source.h"
 #include "state/kmemobj.h"
 
 static struct wppk_memobj *memobj_find(struct wppk_tree *tree, const struct kstat *st)

@@ -3,7 +3,7 @@
 #ifndef WPPK_KMEMOBJ_H
 #define WPPK_KMEMOBJ_H
 
-#include "park/kmember.h"
+#include "state/kmember.h"
 
 /* Of a tree: members may share it. */
 struct wppk_memobj {

@@ -13,8 +13,8 @@
 #include <linux/mman.h>
 #include <linux/slab.h>
 #include <linux/userfaultfd_k.h>
-#include <asm/vdso.h>
 
+#include "arch/arch.h"
 #include "base/ksync.h"
 #include "record/build_id.h"
 #include "record/refuse.h"
@@ -339,7 +339,8 @@ static int collect_vma(struct wppk_member *m, struct vma *v, const struct vma *b
 
 static void record_vdso(struct wppk_member *m)
 {
-	const struct vdso_image *image = m->mm->context.vdso_image;
+	size_t len = 0;
+	const void *image = wppk_arch_vdso(m->mm, &len);
 	struct wpp_rec_vdso rec = { 0 };
 	const u8 *id = NULL;
 	u32 i, id_len;
@@ -357,7 +358,7 @@ static void record_vdso(struct wppk_member *m)
 	}
 	if (!rec.vdso || !image)
 		return;
-	id_len = wppr_build_id(image->data, image->size, &id);
+	id_len = wppr_build_id(image, len, &id);
 	WPPK_REC(m, VDSO, 0, &rec, id, id_len);
 }
 

@@ -11,6 +11,7 @@
 #include <linux/slab.h>
 #include <linux/sort.h>
 
+#include "park/pending.h"
 #include "state/kstate.h"
 
 #define NR_ITIMERS 3

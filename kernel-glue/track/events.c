@@ -17,12 +17,12 @@
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
-#include <linux/version.h>
 #include <linux/vmalloc.h>
 #include <linux/workqueue.h>
 
 #include <wpp/pte.h>
 
+#include "arch/arch.h"
 #include "base/klog.h"
 #include "track/events.h"
 #include "track/pagetable.h"
@@ -440,27 +440,18 @@ static struct wppk_events *events_of(const struct mm_struct *mm)
 	return proc ? proc->events : NULL;
 }
 
-static unsigned long argument(struct ftrace_regs *regs, int n)
-{
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
-	return n ? regs->regs.si : regs->regs.di;
-#else
-	return ftrace_regs_get_argument(regs, n);
-#endif
-}
-
 /* handle_mm_fault(vma, address, ...) begins. */
 static void fault_seen(unsigned long ip, unsigned long parent, struct ftrace_ops *ops,
 		       struct ftrace_regs *regs)
 {
-	const struct vm_area_struct *vma = (void *)argument(regs, 0);
+	const struct vm_area_struct *vma = (void *)wppk_arch_argument(regs, 0);
 	struct wppk_events *ev;
 
 	rcu_read_lock();
 	ev = events_of(vma->vm_mm);
 	if (ev) {
 		const struct event e = { .kind = EVENT_FAULT,
-					 .pte.va = argument(regs, 1) & PAGE_MASK };
+					 .pte.va = wppk_arch_argument(regs, 1) & PAGE_MASK };
 
 		spin_lock(&ev->lock);
 		event_put(ev, &e);

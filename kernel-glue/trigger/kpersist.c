@@ -21,7 +21,7 @@
 #include "base/klog.h"
 #include "medium/kmedium.h"
 #include "medium/save.h"
-#include "park/walk.h"
+#include "capture/walk.h"
 #include "track/events.h"
 #include "track/proc.h"
 #include "track/tracking.h"

@@ -12,8 +12,8 @@
 #include <linux/regulator/consumer.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include <asm/nmi.h>
 
+#include "arch/arch.h"
 #include "track/proc.h"
 #include "trigger/askers.h"
 #include "trigger/kpersist.h"
@@ -85,20 +85,19 @@ static void nmi_work_run(struct irq_work *work)
 
 static DEFINE_IRQ_WORK(nmi_work, nmi_work_run);
 
-static int nmi_call(unsigned int type, struct pt_regs *regs)
+static void nmi_call(void)
 {
 	irq_work_queue(&nmi_work);
-	return NMI_HANDLED;
 }
 
 static int nmi_add(void)
 {
-	return register_nmi_handler(NMI_UNKNOWN, nmi_call, 0, "wpp");
+	return wppk_arch_nmi_add(nmi_call);
 }
 
 static void nmi_remove(void)
 {
-	unregister_nmi_handler(NMI_UNKNOWN, "wpp");
+	wppk_arch_nmi_remove();
 	irq_work_sync(&nmi_work);
 }
 

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * One process of a tree while it is captured. Each class of state is one file. A thread does by
+ * A tree of processes while it is saved, and one process of it. Members share what the tree gives
+ * out: page spaces, ids, the two streams of records.
+ *
+ * Each class of state is one file. A thread does by
  * itself only what nobody else may: registers, its signal handling, its descriptor table; all else
  * is done by the caller, from whose root paths count.
  */
@@ -13,9 +16,23 @@
 #include <linux/sched.h>
 
 #include "base/kbuf.h"
+#include "base/knotes.h"
 #include "base/kpath.h"
 #include "park/group.h"
-#include "park/ktree.h"
+#include "record/ids.h"
+
+struct wppk_proc;
+
+struct wppk_tree {
+	struct wppk_notes notes;
+	struct wppr_ids ids;
+	struct wppk_buf pcb, regions; /* the two record streams, complete after the capture */
+	struct list_head members;     /* struct wppk_member, the root first */
+	struct list_head sources;     /* in ascending order of space */
+	struct list_head objs;	      /* struct wppk_memobj */
+	u32 nr_threads;
+	u64 park_ns; /* from the first task work to the last thread standing still, all members */
+};
 
 struct wppk_member {
 	struct list_head node; /* in tree->members */

@@ -3,7 +3,8 @@
 #include <linux/fs.h>
 #include <linux/slab.h>
 
-#include "park/source.h"
+#include "state/kmember.h"
+#include "state/source.h"
 
 static int source_add(struct wppk_tree *tree, const struct wppk_source *like, u32 *space)
 {

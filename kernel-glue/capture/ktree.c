@@ -13,9 +13,8 @@
 #include <linux/slab.h>
 
 #include "files/kfiles.h"
+#include "capture/ktree.h"
 #include "park/kcheck.h"
-#include "park/kmember.h"
-#include "park/source.h"
 #include "state/kmemobj.h"
 #include "state/kstate.h"
 #include "track/proc.h"

@@ -17,7 +17,7 @@
 #include <linux/version.h>
 
 #include "base/counts.h"
-#include "park/walk.h"
+#include "capture/walk.h"
 
 #define REFS_MAX  16384 /* 64 MiB of small pages between two settlements */
 #define LEAFS_MAX 256	/* looked up with interrupts off at once */

@@ -3,7 +3,7 @@
 #ifndef WPPK_WALK_H
 #define WPPK_WALK_H
 
-#include "park/ktree.h"
+#include "capture/ktree.h"
 #include "track/pagetable.h"
 
 /*
