@@ -22,7 +22,7 @@
 #include "medium/media_kinds.h"
 
 #define CHUNK	   (256u << 10) /* of a read(2) or write(2) */
-#define MAX_SPACES 128u		/* address space and memory objects of one process */
+#define SPACES_MIN 1024u /* address spaces and memory objects of one tree, when it is a new one */
 
 static struct {
 	struct wpp_backend *be;	    /* NULL: none attached */
@@ -327,24 +327,49 @@ static int open_store(struct wpp_diag *diag)
 			      med.workspace_len, diag);
 }
 
+/* Twice what the largest image on the medium has; what is still too big is marked by the store. */
+static int choose_sizes(const struct wpp_geometry *geo)
+{
+	struct wpp_store_needs needs = { .size = sizeof(needs) };
+	int err;
+
+	/* No process has more resident pages than there are; swapped ones come back. */
+	med.cfg = (struct wpp_store_cfg){ .size = sizeof(med.cfg),
+					  .max_spaces = SPACES_MIN,
+					  .max_pages = 2 * totalram_pages(),
+					  .label_off = geo->base[WPP_SEC_INTERNAL] };
+	err = wpp_store_needs(med.be, &med.m, med.cfg.label_off, &needs, med.bounce);
+	if (!err && needs.max_spaces > SPACES_MIN / 2)
+		med.cfg.max_spaces = 2 * needs.max_spaces;
+	return err;
+}
+
+/* With less memory than that, what is there for a new one is enough to open the store. */
+static int workspace_alloc(const struct wpp_geometry *geo)
+{
+	for (;;) {
+		med.workspace_len = wpp_store_workspace(geo, &med.m, &med.cfg);
+		if (med.workspace_len)
+			med.workspace = vmalloc(med.workspace_len);
+		if (med.workspace)
+			return 0;
+		if (med.cfg.max_spaces == SPACES_MIN)
+			return med.workspace_len ? WPP_ENOMEM : WPP_EINVAL;
+		med.cfg.max_spaces = SPACES_MIN;
+	}
+}
+
 static int arm(struct wpp_diag *diag)
 {
 	struct wpp_geometry geo;
 	int err = find_store(&geo);
 
+	if (!err)
+		err = choose_sizes(&geo);
+	if (!err)
+		err = workspace_alloc(&geo);
 	if (err)
 		return err;
-	/* No process has more resident pages than there are; swapped ones come back. */
-	med.cfg = (struct wpp_store_cfg){ .size = sizeof(med.cfg),
-					  .max_spaces = MAX_SPACES,
-					  .max_pages = 2 * totalram_pages(),
-					  .label_off = geo.base[WPP_SEC_INTERNAL] };
-	med.workspace_len = wpp_store_workspace(&geo, &med.m, &med.cfg);
-	if (!med.workspace_len)
-		return WPP_EINVAL;
-	med.workspace = vmalloc(med.workspace_len);
-	if (!med.workspace)
-		return WPP_ENOMEM;
 	err = open_store(diag);
 	if (err) {
 		vfree(med.workspace);
