@@ -176,8 +176,7 @@ int wppk_tree_capture(struct wppk_tree *tree)
 	struct wppk_member *m;
 	int err;
 
-	list_for_each_entry(m, &tree->members, node)
-	{
+	list_for_each_entry(m, &tree->members, node) {
 		err = member_capture(m);
 		if (err)
 			return err;
@@ -190,7 +189,8 @@ static void tree_let_go(struct wppk_tree *tree)
 {
 	struct wppk_member *m;
 
-	list_for_each_entry(m, &tree->members, node) member_let_go(m);
+	list_for_each_entry(m, &tree->members, node)
+		member_let_go(m);
 	wppk_memobjs_free(tree);
 	wppk_sources_free(tree);
 	if (current->flags & PF_KTHREAD)
@@ -201,8 +201,7 @@ static void members_release(struct wppk_tree *tree, bool kill)
 {
 	struct wppk_member *m;
 
-	list_for_each_entry(m, &tree->members, node)
-	{
+	list_for_each_entry(m, &tree->members, node) {
 		if (kill)
 			kill_pid(m->proc->pid, SIGKILL, 1);
 		wppk_group_release(m->group);
@@ -224,7 +223,8 @@ void wppk_tree_release(struct wppk_tree *tree, bool kill)
 		members_release(tree, false);
 		tree_let_go(tree);
 	}
-	list_for_each_entry_safe(m, next, &tree->members, node) member_free(m);
+	list_for_each_entry_safe(m, next, &tree->members, node)
+		member_free(m);
 	wppk_buf_free(&tree->pcb);
 	wppk_buf_free(&tree->regions);
 	kvfree(tree);

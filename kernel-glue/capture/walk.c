@@ -200,8 +200,7 @@ static int mm_walk(struct walker *w)
 	int err = 0;
 
 	mmap_read_lock(w->source->mm);
-	for_each_vma(iter, vma)
-	{
+	for_each_vma(iter, vma) {
 		if (vma->vm_flags & foreign || (!vma->anon_vma && !is_vm_hugetlb_page(vma)))
 			continue;
 		err = range_walk(w, vma->vm_start, vma->vm_end);
@@ -296,8 +295,7 @@ int wppk_walk(const struct wppk_tree *tree, const struct wppk_walk *walk)
 	w->walk = walk;
 	w->run.nr = 0;
 	w->nr_refs = 0;
-	list_for_each_entry(w->source, &tree->sources, node)
-	{
+	list_for_each_entry(w->source, &tree->sources, node) {
 		err = w->source->kind == WPPK_SOURCE_MM ? mm_walk(w) : file_walk(w);
 		if (!err)
 			err = run_emit(w);

@@ -78,7 +78,7 @@ static inline const struct fown_struct *wppk_file_owner(const struct file *file)
 
 static inline struct file_lock_context *wppk_lock_context(struct inode *inode)
 {
-	return smp_load_acquire(&inode->i_flctx);
+	return smp_load_acquire(&inode->i_flctx); /* as fs/locks.c: it is complete */
 }
 
 #if WPPK_SINCE(6, 9)

@@ -45,7 +45,8 @@ static bool is_target(const struct file *epoll, struct file *file, const struct 
 
 	spin_lock(&file->f_lock);
 	if (file->f_ep) {
-		hlist_for_each_entry(e, file->f_ep, fllink) found |= watches(e, epoll, file, it);
+		hlist_for_each_entry(e, file->f_ep, fllink)
+			found |= watches(e, epoll, file, it);
 	}
 	spin_unlock(&file->f_lock);
 	return found;

@@ -106,8 +106,7 @@ static struct inode *find_inode(struct file *file, unsigned long ino, dev_t dev)
 	struct inode *inode, *found = NULL;
 
 	mutex_lock(&group->mark_mutex);
-	list_for_each_entry(mark, &group->marks_list, g_list)
-	{
+	list_for_each_entry(mark, &group->marks_list, g_list) {
 		spin_lock(&mark->lock);
 		inode = wppk_marked_inode(mark);
 		if (inode && inode->i_ino == ino && inode->i_sb->s_dev == dev)

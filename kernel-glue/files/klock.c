@@ -47,8 +47,10 @@ static u32 copy_locks(struct locks *l, struct file *file)
 	if (!ctx)
 		return 0;
 	spin_lock(&ctx->flc_lock);
-	wppk_for_each_lock(lock, &ctx->flc_flock) add_lock(l, lock, file);
-	wppk_for_each_lock(lock, &ctx->flc_posix) add_lock(l, lock, file);
+	wppk_for_each_lock(lock, &ctx->flc_flock)
+		add_lock(l, lock, file);
+	wppk_for_each_lock(lock, &ctx->flc_posix)
+		add_lock(l, lock, file);
 	spin_unlock(&ctx->flc_lock);
 	return l->nr;
 }
@@ -88,7 +90,8 @@ void wppk_locks_check(struct wppk_member *m, struct wppk_file *f)
 	if (!ctx)
 		return;
 	spin_lock(&ctx->flc_lock);
-	wppk_for_each_lock(lock, &ctx->flc_lease) found |= wppk_lock_file(lock) == f->file;
+	wppk_for_each_lock(lock, &ctx->flc_lease)
+		found |= wppk_lock_file(lock) == f->file;
 	spin_unlock(&ctx->flc_lock);
 	if (found)
 		wppk_file_drop(m, f, "lease", "holds a lease on %s", f->link);

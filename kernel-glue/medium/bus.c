@@ -93,9 +93,9 @@ struct pci_dev *wppk_bus_find(enum wpp_ko_kind kind, const char *address)
 	struct given *g;
 
 	mutex_lock(&given_lock);
-	list_for_each_entry(g, &all_given,
-			    node) if (g->kind == kind && !strcmp(pci_name(g->pdev), address))
-		found = pci_dev_get(g->pdev);
+	list_for_each_entry(g, &all_given, node)
+		if (g->kind == kind && !strcmp(pci_name(g->pdev), address))
+			found = pci_dev_get(g->pdev);
 	mutex_unlock(&given_lock);
 	return found;
 }

@@ -39,7 +39,8 @@ static void group_free(struct kref *ref)
 	struct wppk_group *group = container_of(ref, struct wppk_group, ref);
 	struct wppk_thread *t, *next;
 
-	list_for_each_entry_safe(t, next, &group->threads, node) thread_free(t);
+	list_for_each_entry_safe(t, next, &group->threads, node)
+		thread_free(t);
 	kfree(group);
 }
 
@@ -157,8 +158,7 @@ static bool is_known(const struct wppk_group *group, const struct task_struct *t
 {
 	const struct wppk_thread *t;
 
-	wppk_for_each(t, group)
-	{
+	wppk_for_each(t, group) {
 		if (t->task == task)
 			return true;
 	}
@@ -171,8 +171,7 @@ static struct task_struct *find_new(const struct wppk_group *group, struct task_
 	struct task_struct *task, *found = NULL;
 
 	rcu_read_lock();
-	for_each_thread(leader, task)
-	{
+	for_each_thread(leader, task) {
 		if (!(task->flags & PF_EXITING) && !is_known(group, task)) {
 			found = task;
 			get_task_struct(found);
@@ -233,8 +232,7 @@ static void refuse_stuck(struct wppk_group *group, struct wppk_notes *notes)
 {
 	const struct wppk_thread *t;
 
-	wppk_for_each(t, group)
-	{
+	wppk_for_each(t, group) {
 		if (READ_ONCE(t->state) == WPPK_COMING)
 			wppk_refuse(notes, "thread-stuck",
 				    "thread %d does not stop: it waits in the kernel or is stopped",
@@ -255,8 +253,7 @@ static int look_at_all(struct wppk_group *group)
 {
 	struct wppk_thread *t, *next;
 
-	list_for_each_entry_safe(t, next, &group->threads, node)
-	{
+	list_for_each_entry_safe(t, next, &group->threads, node) {
 		if (t->err)
 			return t->err;
 		if (READ_ONCE(t->state) == WPPK_STANDING)
@@ -304,8 +301,7 @@ void wppk_group_release(struct wppk_group *group)
 	struct wppk_thread *t;
 
 	WRITE_ONCE(group->released, true);
-	wppk_for_each(t, group)
-	{
+	wppk_for_each(t, group) {
 		unboost(t);
 		wake_up(&t->wake);
 	}

@@ -55,8 +55,7 @@ void wppk_check_threads(struct task_struct *leader, struct wppk_notes *notes)
 	struct task_struct *task;
 
 	rcu_read_lock();
-	for_each_thread(leader, task)
-	{
+	for_each_thread(leader, task) {
 		if (!(task->flags & PF_EXITING))
 			check_thread(leader, task, notes);
 	}
@@ -99,8 +98,7 @@ static void check_shared_mm(struct task_struct *leader, struct wppk_notes *notes
 	pid_t pid = 0;
 
 	rcu_read_lock();
-	for_each_process(other)
-	{
+	for_each_process(other) {
 		if (other != leader && READ_ONCE(other->mm) == mm)
 			pid = task_pid_nr(other);
 	}

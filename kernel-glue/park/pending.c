@@ -9,7 +9,8 @@ static u32 pending_count(const struct sigpending *from)
 	const struct sigqueue *q;
 	u32 nr = hweight64(from->signal.sig[0]); /* those without an entry in the queue */
 
-	list_for_each_entry(q, &from->list, list) nr++;
+	list_for_each_entry(q, &from->list, list)
+		nr++;
 	return nr;
 }
 
@@ -19,8 +20,7 @@ static void copy_queue(struct wppk_pending *to, const struct sigpending *from)
 	u64 bare = from->signal.sig[0];
 	int signo;
 
-	list_for_each_entry(q, &from->list, list)
-	{
+	list_for_each_entry(q, &from->list, list) {
 		copy_siginfo_to_external(&to->info[to->nr++], &q->info);
 		bare &= ~(u64)sigmask(q->info.si_signo);
 	}

@@ -59,8 +59,7 @@ static int creds_collect(struct wppk_member *m)
 	const struct wppk_thread *t;
 	int err = 0;
 
-	wppk_for_each(t, m->group)
-	{
+	wppk_for_each(t, m->group) {
 		err = record_cred(m, t);
 		if (err)
 			break;

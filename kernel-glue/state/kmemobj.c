@@ -16,8 +16,7 @@ static struct wppk_memobj *memobj_find(struct wppk_tree *tree, const struct ksta
 {
 	struct wppk_memobj *o;
 
-	list_for_each_entry(o, &tree->objs, node)
-	{
+	list_for_each_entry(o, &tree->objs, node) {
 		if (o->dev == wppk_dev(st->dev) && o->ino == st->ino)
 			return o;
 	}
@@ -98,15 +97,15 @@ void wppk_memobj_records(struct wppk_tree *tree)
 {
 	const struct wppk_memobj *o;
 
-	list_for_each_entry(o, &tree->objs, node) memobj_record(tree, o);
+	list_for_each_entry(o, &tree->objs, node)
+		memobj_record(tree, o);
 }
 
 void wppk_memobjs_free(struct wppk_tree *tree)
 {
 	struct wppk_memobj *o, *next;
 
-	list_for_each_entry_safe(o, next, &tree->objs, node)
-	{
+	list_for_each_entry_safe(o, next, &tree->objs, node) {
 		fput(o->file);
 		kfree(o->name);
 		kfree(o);

@@ -80,8 +80,7 @@ static int take_all(struct mm_struct *mm, struct wppk_vmas *l)
 	int more = 0;
 
 	mmap_read_lock(mm);
-	for_each_vma(vmi, vma)
-	{
+	for_each_vma(vmi, vma) {
 		if (l->nr == l->cap) {
 			more = 1;
 			break;

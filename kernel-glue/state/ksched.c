@@ -21,8 +21,7 @@ static int sched_collect(struct wppk_member *m)
 
 	if (!alloc_cpumask_var(&mask, GFP_KERNEL))
 		return -ENOMEM;
-	wppk_for_each(t, m->group)
-	{
+	wppk_for_each(t, m->group) {
 		cpumask_and(mask, &t->task->cpus_mask, cpu_active_mask);
 		WPPK_REC_THREAD(m, t, SCHED, 0, &t->sched, cpumask_bits(mask),
 				is_unbound(mask) ? 0 : cpumask_size());

@@ -71,8 +71,7 @@ static int signals_collect(struct wppk_member *m)
 	const struct wppk_thread *t;
 
 	record_pending(m, m->pid, true, &m->signals->shared);
-	wppk_for_each(t, m->group)
-	{
+	wppk_for_each(t, m->group) {
 		if (t->tid == m->pid)
 			record_actions(m);
 		record_pending(m, t->tid, false, &t->pending);

@@ -11,8 +11,7 @@ static int threads_collect(struct wppk_member *m)
 {
 	const struct wppk_thread *t;
 
-	wppk_for_each(t, m->group)
-	{
+	wppk_for_each(t, m->group) {
 		struct wpp_rec_regs regs = wppk_arch_bases(&t->regs);
 		struct wpp_rec_xsave xsave = { wppk_arch_features(t->xsave, t->xsave_len) };
 

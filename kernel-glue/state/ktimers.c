@@ -163,7 +163,8 @@ static u32 count(const struct signal_struct *signal)
 	const struct k_itimer *timer;
 	u32 nr = 0;
 
-	wppk_for_each_timer(timer, signal) nr++;
+	wppk_for_each_timer(timer, signal)
+		nr++;
 	return nr;
 }
 
@@ -185,7 +186,8 @@ static int timers_inside(struct wppk_member *m)
 		return -ENOMEM;
 	m->timers = t;
 	look_at_itimers(t->itimer);
-	wppk_for_each_timer(timer, signal) look_at_timer(timer, &t->timer[t->nr++]);
+	wppk_for_each_timer(timer, signal)
+		look_at_timer(timer, &t->timer[t->nr++]);
 	sort(t->timer, t->nr, sizeof(t->timer[0]), compare, NULL);
 	return 0;
 }

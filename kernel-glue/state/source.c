@@ -44,8 +44,7 @@ void wppk_sources_free(struct wppk_tree *tree)
 {
 	struct wppk_source *source, *next;
 
-	list_for_each_entry_safe(source, next, &tree->sources, node)
-	{
+	list_for_each_entry_safe(source, next, &tree->sources, node) {
 		if (source->file)
 			fput(source->file);
 		kfree(source);

@@ -117,7 +117,8 @@ static int probes_add(void)
 	size_t i;
 	int err;
 
-	for_each_kernel_tracepoint(probe_match, NULL);
+	for_each_kernel_tracepoint(probe_match, NULL)
+		;
 	for (i = 0; i < ARRAY_SIZE(probes); i++) {
 		err = probes[i].tp ? tracepoint_probe_register(probes[i].tp, probes[i].fn, NULL)
 				   : -ENOENT;

@@ -266,8 +266,7 @@ static void mm_renew(struct wppk_events *ev, struct mm_struct *mm)
 	struct vm_area_struct *vma;
 	VMA_ITERATOR(iter, mm, 0);
 
-	for_each_vma(iter, vma)
-	{
+	for_each_vma(iter, vma) {
 		if (!vma->anon_vma || vma->vm_flags & (VM_SHARED | VM_IO | VM_PFNMAP))
 			continue;
 		spin_lock(&ev->lock);
@@ -568,7 +567,7 @@ int wppk_events_create(struct wppk_proc *proc)
 	INIT_DELAYED_WORK(&ev->work, work_run);
 	ev->proc = proc;
 	ev->batch = proc->batch;
-	smp_store_release(&proc->events, ev);
+	smp_store_release(&proc->events, ev); /* a fault on another CPU finds it complete */
 	return 0;
 }
 

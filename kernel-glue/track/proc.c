@@ -60,8 +60,7 @@ struct mm_struct *wppk_proc_mm(const struct wppk_proc *proc, bool *alive)
 	leader = pid_task(proc->pid, PIDTYPE_TGID);
 	if (leader) {
 		*alive = atomic_read(&leader->signal->live) > 0;
-		for_each_thread(leader, thread)
-		{
+		for_each_thread(leader, thread) {
 			if (READ_ONCE(thread->mm)) {
 				found = thread;
 				get_task_struct(found);
@@ -83,8 +82,7 @@ struct wppk_proc *wppk_proc_find(struct pid *pid)
 {
 	struct wppk_proc *proc;
 
-	list_for_each_entry(proc, &wppk_proc_list, node)
-	{
+	list_for_each_entry(proc, &wppk_proc_list, node) {
 		if (proc->pid == pid)
 			return proc;
 	}
@@ -95,8 +93,7 @@ struct wppk_proc *wppk_proc_of_mm(const struct mm_struct *mm)
 {
 	struct wppk_proc *proc;
 
-	list_for_each_entry_rcu(proc, &wppk_proc_list, node)
-	{
+	list_for_each_entry_rcu(proc, &wppk_proc_list, node) {
 		if (READ_ONCE(proc->mm) == mm)
 			return proc;
 	}
@@ -107,8 +104,7 @@ bool wppk_proc_has_image(const char *image)
 {
 	struct wppk_proc *proc;
 
-	list_for_each_entry(proc, &wppk_proc_list, node)
-	{
+	list_for_each_entry(proc, &wppk_proc_list, node) {
 		if (!strcmp(proc->image, image))
 			return true;
 	}
@@ -121,7 +117,8 @@ u32 wppk_nr_tracked(void)
 	u32 nr = 0;
 
 	rcu_read_lock();
-	list_for_each_entry_rcu(proc, &wppk_proc_list, node) nr++;
+	list_for_each_entry_rcu(proc, &wppk_proc_list, node)
+		nr++;
 	rcu_read_unlock();
 	return nr;
 }
@@ -131,8 +128,7 @@ struct wppk_proc *wppk_proc_of_task(struct task_struct *task)
 	struct pid *pid = task_tgid(task);
 	struct wppk_proc *proc;
 
-	list_for_each_entry_rcu(proc, &wppk_proc_list, node)
-	{
+	list_for_each_entry_rcu(proc, &wppk_proc_list, node) {
 		if (proc->pid == pid)
 			return proc;
 	}

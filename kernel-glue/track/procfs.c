@@ -47,8 +47,7 @@ static int mm_show(struct seq_file *m, struct mm_struct *mm)
 
 	if (mmap_read_lock_killable(mm))
 		return -EINTR;
-	for_each_vma(iter, vma)
-	{
+	for_each_vma(iter, vma) {
 		if (vma->anon_vma && !(vma->vm_flags & (VM_SHARED | VM_IO | VM_PFNMAP)))
 			range_count(mm, vma->vm_start, vma->vm_end, &n);
 	}

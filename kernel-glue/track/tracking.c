@@ -89,8 +89,7 @@ static bool mm_is_tracked(const struct mm_struct *mm)
 {
 	struct wppk_proc *proc;
 
-	list_for_each_entry(proc, &wppk_proc_list, node)
-	{
+	list_for_each_entry(proc, &wppk_proc_list, node) {
 		if (proc->mm == mm)
 			return true;
 	}
@@ -271,8 +270,7 @@ struct list_head *wppk_procs(void)
 		birth_take(birth);
 		wppk_birth_free(birth);
 	}
-	list_for_each_entry_safe(proc, next, &wppk_proc_list, node)
-	{
+	list_for_each_entry_safe(proc, next, &wppk_proc_list, node) {
 		err = proc_update(proc, &alive);
 		if (err)
 			pr_warn("wpp: %s can't be followed: error %d\n", proc->image, err);

@@ -139,8 +139,7 @@ static void checks_begin(const struct wppk_tree *tree)
 {
 	const struct wppk_source *source;
 
-	list_for_each_entry(source, &tree->sources, node)
-	{
+	list_for_each_entry(source, &tree->sources, node) {
 		if (source->kind == WPPK_SOURCE_MM && source->proc->events)
 			wppk_events_check_begin(source->proc);
 	}
@@ -150,8 +149,7 @@ static void checks_end(const struct wppk_tree *tree)
 {
 	const struct wppk_source *source;
 
-	list_for_each_entry(source, &tree->sources, node)
-	{
+	list_for_each_entry(source, &tree->sources, node) {
 		if (source->kind == WPPK_SOURCE_MM && source->proc->events)
 			atomic64_set(&source->proc->counts.drift,
 				     wppk_events_check_end(source->proc));
@@ -275,8 +273,7 @@ static int all_park(struct list_head *targets, struct wpp_ko_persist *how)
 	struct target *t;
 	int err = 0, e;
 
-	list_for_each_entry(proc, procs, node)
-	{
+	list_for_each_entry(proc, procs, node) {
 		memset(how, 0, sizeof(*how));
 		e = target_park(proc, how, &t);
 		if (e)
@@ -300,8 +297,7 @@ static int persist_all(struct wpp_ko_persist *how)
 		return -ESRCH;
 	sched_set_fifo_low(current);
 	err = all_park(&targets, how);
-	list_for_each_entry_safe(t, next, &targets, node)
-	{
+	list_for_each_entry_safe(t, next, &targets, node) {
 		struct wppk_proc *proc = t->proc;
 
 		memset(how, 0, sizeof(*how));

@@ -30,7 +30,8 @@ static int reset(void)
 
 	mutex_lock(&wppk_lock);
 	procs = wppk_procs();
-	list_for_each_entry(proc, procs, node) wppk_proc_rescan(proc);
+	list_for_each_entry(proc, procs, node)
+		wppk_proc_rescan(proc);
 	mutex_unlock(&wppk_lock);
 	return 0;
 }

@@ -121,7 +121,8 @@ static void tree_reset(struct tree *t)
 {
 	struct member *m;
 
-	wppi_for_members(m, t) member_reset(m);
+	wppi_for_members(m, t)
+		member_reset(m);
 	wppi_memobjs_free(t);
 	wppi_copy_free(t);
 	wppi_buf_free(&t->pcb);
@@ -148,7 +149,8 @@ static int for_members(struct tree *t, int (*run)(struct member *m))
 	struct member *m;
 	int err = 0;
 
-	wppi_for_members(m, t) err = err ? err : run(m);
+	wppi_for_members(m, t)
+		err = err ? err : run(m);
 	return err;
 }
 
@@ -371,8 +373,7 @@ static void tell(const struct tree *t, struct wpp_persisted *done)
 {
 	const struct member *m;
 
-	wppi_for_members(m, t)
-	{
+	wppi_for_members(m, t) {
 		done->nr_regions += m->vmas.nr;
 		done->nr_threads += m->nr_threads;
 	}

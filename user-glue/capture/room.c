@@ -36,7 +36,8 @@ static uint64_t bytes_wanted(const struct tree *t)
 	const struct member *m;
 	uint64_t bytes = 0;
 
-	wppi_for_members(m, t) bytes += bytes_of(m->pid);
+	wppi_for_members(m, t)
+		bytes += bytes_of(m->pid);
 	return bytes + bytes / 64;
 }
 

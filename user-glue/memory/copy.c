@@ -214,8 +214,7 @@ static size_t pages_wanted(const struct tree *t)
 	const struct member *m;
 	char text[256];
 
-	wppi_for_members(m, t)
-	{
+	wppi_for_members(m, t) {
 		if (wppi_proc_read(m->pid, "statm", text, sizeof(text)) < 0 ||
 		    sscanf(text, "%*u %zu %zu", &resident, &shared) != 2 || shared > resident)
 			return most;

@@ -109,7 +109,8 @@ static int for_members(struct tree *t, int (*run)(struct member *m))
 	struct member *m;
 	int err = 0;
 
-	wppi_for_members(m, t) err = err ? err : run(m);
+	wppi_for_members(m, t)
+		err = err ? err : run(m);
 	return err;
 }
 
@@ -238,8 +239,7 @@ static void free_tree(struct tree *t, bool failed)
 {
 	struct member *m;
 
-	wppi_for_members(m, t)
-	{
+	wppi_for_members(m, t) {
 		if (m->build && failed)
 			destroy(m->build);
 		if (m->build)
@@ -278,7 +278,8 @@ static void tell(const struct tree *t, uint64_t started, struct wpp_recreated *d
 		.first_instruction_ns = wppi_now_ns(CLOCK_MONOTONIC) - started,
 		.read_ns = t->read_ns,
 	};
-	wppi_for_members(m, t) done->nr_threads += m->build->nr_threads;
+	wppi_for_members(m, t)
+		done->nr_threads += m->build->nr_threads;
 }
 
 int wpp_process_recreate(struct wpp_store *st, const char *image, const struct wpp_recreate *how,

@@ -299,7 +299,8 @@ int wppi_freeze(struct tree *t)
 	int err = 0;
 
 	t->frozen_since_ns = wppi_now_ns(CLOCK_MONOTONIC);
-	wppi_for_members(m, t) err = err ? err : freeze_member(m);
+	wppi_for_members(m, t)
+		err = err ? err : freeze_member(m);
 	if (err)
 		wppi_thaw(t);
 	return err;
@@ -328,8 +329,7 @@ void wppi_thaw(struct tree *t)
 
 	if (!t->frozen_since_ns)
 		return;
-	wppi_for_members(m, t)
-	{
+	wppi_for_members(m, t) {
 		for (size_t i = 0; i < m->nr_threads; i++)
 			thaw_thread(m->threads[i].tid);
 	}
