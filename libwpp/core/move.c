@@ -8,6 +8,7 @@ void wppi_moves_init(struct wppi_moves *set, struct wpp_backend *be, const struc
 	set->be = be;
 	set->nr = nr;
 	set->fua = m->caps & WPP_CAP_FUA;
+	set->armed = false;
 	set->best = (m->io_best ? m->io_best : m->io_max) & ~(WPP_PAGE_SIZE - 1);
 	if (!set->best)
 		set->best = WPP_PAGE_SIZE;
@@ -74,6 +75,18 @@ static int take_move(struct wppi_moves *set, struct wppi_move **out)
 	return 0;
 }
 
+/* Nothing is read while a store is armed, and there is nothing to flush. */
+static int write_now(struct wppi_moves *set, struct wppi_move *mv)
+{
+	const struct wpp_io *io = &mv->io;
+	int err = io->op == WPP_IO_READ ? WPP_EIO : 0;
+
+	if (io->op == WPP_IO_WRITE)
+		err = set->be->ops->emergency_write(set->be, io->off, io->buf, io->len);
+	move_done(&mv->io, err);
+	return err;
+}
+
 static int submit(struct wppi_moves *set, struct wppi_move *mv)
 {
 	int err;
@@ -82,6 +95,8 @@ static int submit(struct wppi_moves *set, struct wppi_move *mv)
 	mv->io.owner = mv;
 	mv->seq = ++set->started;
 	set->in_flight++;
+	if (set->armed)
+		return write_now(set, mv);
 	while ((err = set->be->ops->submit(set->be, &mv->io)) == WPP_EBUSY) {
 		int lost = reap(set);
 

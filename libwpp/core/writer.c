@@ -368,7 +368,7 @@ void *wpp_writer_direct(struct wpp_writer *w, uint32_t want, uint32_t *got)
 
 	*got = 0;
 	drop_direct(w);
-	if (!(st->medium.caps & WPP_CAP_DIRECT) || !want || wppi_poisoned(st) ||
+	if (!(st->medium.caps & WPP_CAP_DIRECT) || !want || st->moves.armed || wppi_poisoned(st) ||
 	    wppi_alloc_check(st, WPP_SEC_PAGES, 1))
 		return NULL;
 	nr = wppi_alloc_run(st, WPP_SEC_PAGES, want, &place);
@@ -477,6 +477,7 @@ void wppi_writer_forget(struct wpp_writer *w, bool keep)
 	int err = wppi_moves_settle(&w->st->moves);
 
 	(void)err;
+	w->st->moves.armed = false;
 	if (!keep)
 		w->st->map_seq = 0;
 	w->direct = NULL;

@@ -68,7 +68,9 @@ enum wpp_io_op {
  * enum wpp_io_flag - how
  */
 enum wpp_io_flag {
-	WPP_IO_PHYS = 1u << 0, /* @pa counts instead of @buf; needs WPP_CAP_PHYSICAL */
+	WPP_IO_PHYS = 1u << 0, /* @pa counts instead of @buf; needs WPP_CAP_PHYSICAL. The core
+				* gives @buf: this is for layers below it that map memory for a
+				* device (kernel-glue/medium) */
 	WPP_IO_FUA = 1u << 1,  /* a WRITE that is durable at its done(0), it alone; needs
 				* WPP_CAP_FUA */
 };

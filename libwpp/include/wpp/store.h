@@ -361,6 +361,24 @@ WPP_API WPP_MUST_CHECK int wpp_writer_put(struct wpp_writer *w, uint32_t space,
 					  const uint64_t *page, uint32_t nr, const void *data);
 
 /**
+ * wpp_writer_arm() - from now on write as in an emergency
+ * @w: the writer, begun with WPP_WRITER_EMPTY.
+ *
+ * For who may only commit: firmware, a panic, an NMI. Until this writer's commit or abort, which
+ * end it as always, all goes out by the backend's emergency_write: puts, streams and the commit
+ * read nothing, submit nothing, poll nothing and allocate nothing; what one of them has written is
+ * durable when it returns, and the record is written last. A cut leaves this generation or the one
+ * before (I2, I3). wpp_writer_direct() gives nothing any more.
+ * Context: the store's thread, while it may still wait for the medium; what follows it may run
+ *          wherever the backend's emergency_write may.
+ * Return:  0; WPP_EINVAL: the medium lacks WPP_CAP_EMERGENCY, or the writer builds on an older
+ *          generation, whose tables might have to be read; WPP_EIO or another error of the backend:
+ *          an earlier write failed, only wpp_writer_abort() is left.
+ * Source:  DESIGN.md 3.1, 3.4; FORMAT.md 4.
+ */
+WPP_API WPP_MUST_CHECK int wpp_writer_arm(struct wpp_writer *w);
+
+/**
  * wpp_store_sums() - checksums of pages, for wpp_writer_put_summed()
  * @st:   the store; only asked whether the CPU has the instruction.
  * @data: in, [@nr][4096] bytes, any alignment.
