@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <wpp/sized.h>
+
 #include "sim_priv.h"
 
 /* What a reader must not see: the buffer before the read is done. */
@@ -373,18 +375,20 @@ static void set_ops(struct sim *s)
 
 int wpp_sim_open(const struct wpp_sim_cfg *cfg, struct wpp_backend **out)
 {
+	struct wpp_sim_cfg ours;
 	struct sim *s;
 	int err;
 
 	*out = NULL;
-	if (cfg->size != sizeof(*cfg))
+	if (wpp_sized_in(&ours, sizeof(ours), cfg, WPP_SIZE_UPTO(struct wpp_sim_cfg, reserved)) ||
+	    ours.flags & ~WPP_SIM_DEFER || ours.reserved)
 		return WPP_EINVAL;
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return WPP_ENOMEM;
-	s->cfg = *cfg;
+	s->cfg = ours;
 	set_defaults(&s->cfg);
-	s->rng = sim_mix(cfg->seed);
+	s->rng = sim_mix(ours.seed);
 	set_ops(s);
 	err = cfg_ok(&s->cfg) ? alloc_arrays(s) : WPP_EINVAL;
 	if (err) {

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include <wpp/sized.h>
+
 #include <wpp/plan.h>
 
 #include "muldiv_priv.h"
@@ -52,19 +54,23 @@ static int stacks_prepare(struct wpp_plan_cfg *cfg)
 	return 0;
 }
 
-static bool cfg_ok(const struct wpp_plan_cfg *cfg)
+static bool take_cfg(struct wpp_plan_cfg *cfg, const struct wpp_plan_cfg *theirs)
 {
-	return cfg->size == sizeof(*cfg) && !(cfg->flags & ~WPP_PLAN_BY_SRC) && cfg->medium &&
+	return !wpp_sized_in(cfg, sizeof(*cfg), theirs,
+			     WPP_SIZE_UPTO(struct wpp_plan_cfg, reserved)) &&
+	       !(cfg->flags & ~WPP_PLAN_BY_SRC) && !cfg->reserved && cfg->medium &&
 	       cfg->medium->io_best >= WPP_PAGE_SIZE && cfg->medium->queue_depth &&
 	       !cfg->moves == !cfg->max_moves && (cfg->stacks || !cfg->nr_stacks);
 }
 
 int wpp_plan_begin(struct wpp_plan *p, const struct wpp_plan_cfg *cfg)
 {
-	if (!cfg_ok(cfg))
+	struct wpp_plan_cfg ours;
+
+	if (!take_cfg(&ours, cfg))
 		return WPP_EINVAL;
-	*p = (struct wpp_plan){ .moves = cfg->moves, .cfg = *cfg };
-	p->max_pages = cfg->medium->io_best >> WPP_PAGE_SHIFT;
+	*p = (struct wpp_plan){ .moves = ours.moves, .cfg = ours };
+	p->max_pages = ours.medium->io_best >> WPP_PAGE_SHIFT;
 	return stacks_prepare(&p->cfg);
 }
 
@@ -251,11 +257,12 @@ int wpp_plan_end(const struct wpp_plan *p, struct wpp_forecast *f)
 	return f->short_ns ? WPP_EWINDOW : 0;
 }
 
-uint64_t wpp_plan_budget(const struct wpp_plan_cfg *cfg)
+uint64_t wpp_plan_budget(const struct wpp_plan_cfg *theirs)
 {
+	struct wpp_plan_cfg ours, *cfg = &ours;
 	uint64_t lo = 0, hi = PAGES_MAX;
 
-	if (!cfg_ok(cfg))
+	if (!take_cfg(&ours, theirs))
 		return 0;
 	if (!cfg->window_ns)
 		return UINT64_MAX;

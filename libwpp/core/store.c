@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+#include <wpp/sized.h>
+
 #include "crc32c_priv.h"
 #include "plat.h"
 #include "store_priv.h"
@@ -19,9 +21,11 @@ static uint64_t round_up(uint64_t v, uint64_t to)
 	return (v + to - 1) & ~(to - 1);
 }
 
-static bool cfg_ok(const struct wpp_store_cfg *cfg)
+static bool take_cfg(struct wpp_store_cfg *cfg, const struct wpp_store_cfg *theirs)
 {
-	return cfg->size == sizeof(*cfg) && !(cfg->flags & ~WPP_STORE_RDONLY) &&
+	return !wpp_sized_in(cfg, sizeof(*cfg), theirs,
+			     WPP_SIZE_UPTO(struct wpp_store_cfg, label_off)) &&
+	       !(cfg->flags & ~WPP_STORE_RDONLY) &&
 	       (!cfg->generations ||
 		(cfg->generations >= 2 && cfg->generations <= WPP_GENERATIONS_MAX)) &&
 	       cfg->max_spaces <= WPPF_DIRS_MAX * WPPF_DIR_SPACES - WPP_STREAM_COUNT;
@@ -102,12 +106,13 @@ static void lay_out(struct layout *lo, const struct sizes *sz)
 uint64_t wpp_store_workspace(const struct wpp_geometry *geo, const struct wpp_medium *m,
 			     const struct wpp_store_cfg *cfg)
 {
+	struct wpp_store_cfg ours;
 	struct sizes sz;
 	struct layout lo;
 
-	if (!cfg_ok(cfg) || !wppi_medium_ok(m) || wpp_geometry_check(geo, m->size))
+	if (!take_cfg(&ours, cfg) || !wppi_medium_ok(m) || wpp_geometry_check(geo, m->size))
 		return 0;
-	size_up(&sz, geo, m, cfg);
+	size_up(&sz, geo, m, &ours);
 	lay_out(&lo, &sz);
 	return lo.total;
 }
@@ -195,20 +200,21 @@ int wpp_store_open(struct wpp_store **out, struct wpp_backend *be, const struct 
 {
 	/* The label is read where the tables will be; that memory was zero and is again. */
 	uint8_t *scratch = (uint8_t *)ws + round_up(sizeof(struct wpp_store), WPP_PAGE_SIZE);
+	struct wpp_store_cfg ours;
 	struct wppi_label label;
 	int err;
 
 	*out = NULL;
 	if (diag)
 		*diag = (struct wpp_diag){ .space = ~0u, .page = ~0ull };
-	if (!cfg_ok(cfg) || !wppi_medium_ok(m) || (uintptr_t)ws & (WPP_PAGE_SIZE - 1))
+	if (!take_cfg(&ours, cfg) || !wppi_medium_ok(m) || (uintptr_t)ws & (WPP_PAGE_SIZE - 1))
 		return WPP_EINVAL;
 	if (ws_len < round_up(sizeof(struct wpp_store), WPP_PAGE_SIZE) + WPP_PAGE_SIZE)
 		return WPP_ENOMEM;
-	err = wppi_label_read(be, m, cfg->label_off, (struct wppf_label *)scratch, &label, diag);
+	err = wppi_label_read(be, m, ours.label_off, (struct wppf_label *)scratch, &label, diag);
 	wpp_memset(scratch, 0, WPP_PAGE_SIZE);
 	if (!err)
-		err = open_with(ws, be, &label, m, cfg, ws_len, diag);
+		err = open_with(ws, be, &label, m, &ours, ws_len, diag);
 	if (!err)
 		*out = ws;
 	return err;

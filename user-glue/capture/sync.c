@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/kcmp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,7 +91,7 @@ static int sync_descriptors(struct member *m)
 /* A shared mapping keeps its file writable after the descriptor is closed. */
 static int sync_mappings(struct member *m)
 {
-	char path[128];
+	char path[PATH_MAX + 64];
 	int err = 0;
 
 	for (size_t i = 0; !err && i < m->vmas.nr; i++) {
@@ -102,8 +103,10 @@ static int sync_mappings(struct member *m)
 		snprintf(path, sizeof(path), "/proc/%d/map_files/%lx-%lx", (int)m->pid, v->start,
 			 v->end);
 		fd = open(path, O_RDONLY | O_CLOEXEC);
-		if (fd < 0 && (errno == EPERM || errno == EACCES))
-			fd = open(v->path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0 && (errno == EPERM || errno == EACCES)) {
+			snprintf(path, sizeof(path), "/proc/%d/root%s", (int)m->pid, v->path);
+			fd = open(path, O_RDONLY | O_CLOEXEC);
+		}
 		if (fd < 0)
 			continue; /* classify_file() says why when it matters */
 		err = sync_fd(m, fd, v->path);

@@ -112,13 +112,18 @@ static int parse_stat(pid_t pid, struct wpp_rec_process *rec)
 	return 0;
 }
 
-static uint64_t read_number(pid_t pid, const char *name, int base)
+/* A kernel without the file (CONFIG_ELF_CORE) has nothing to say; all else that fails is an error.
+ */
+static int read_number(pid_t pid, const char *name, int base, uint64_t *value)
 {
 	char text[64];
+	ssize_t len = wppi_proc_read(pid, name, text, sizeof(text));
 
-	if (wppi_proc_read(pid, name, text, sizeof(text)) < 0)
-		return 0;
-	return (uint64_t)strtoll(text, NULL, base);
+	*value = 0;
+	if (len < 0)
+		return len == -ENOENT ? 0 : (int)len;
+	*value = (uint64_t)strtoll(text, NULL, base);
+	return 0;
 }
 
 /* It was about to stop when it was frozen. */
@@ -159,9 +164,7 @@ static int collect_process(struct member *m)
 		.personality = (uint64_t)wppi_answer_ret(t, SYS_personality, 0xffffffff),
 		.thp_disable = answer_prctl(t, PR_GET_THP_DISABLE),
 		.child_subreaper = answer_subreaper(t),
-		.oom_score_adj = read_number(m->pid, "oom_score_adj", 10),
 		.nr_threads = m->nr_threads,
-		.coredump_filter = read_number(m->pid, "coredump_filter", 16),
 		.mdwe = answer_prctl(t, PR_GET_MDWE),
 		.memory_merge = answer_prctl(t, PR_GET_MEMORY_MERGE),
 		.stopped = (uint64_t)m->stop_signal,
@@ -171,6 +174,10 @@ static int collect_process(struct member *m)
 	int err;
 
 	err = parse_stat(m->pid, &rec);
+	if (!err)
+		err = read_number(m->pid, "oom_score_adj", 10, &rec.oom_score_adj);
+	if (!err)
+		err = read_number(m->pid, "coredump_filter", 16, &rec.coredump_filter);
 	if (!err)
 		err = parse_status(wppi_thread_status(m, &m->threads[0]), &rec);
 	if (err)
