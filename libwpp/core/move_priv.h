@@ -34,7 +34,7 @@ struct wppi_moves {
 	uint32_t nr, best;
 	uint32_t in_flight;
 	bool fua;
-	bool armed; /* by emergency_write only: each write is durable when it returns */
+	bool armed;	  /* by emergency_write only: each write is durable when it returns */
 	uint64_t started; /* moves, ever */
 	int write_err;	  /* first failed write or flush: never cleared */
 	int read_err;	  /* first failed read since wppi_moves_settle_reads() */

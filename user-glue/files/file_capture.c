@@ -83,6 +83,8 @@ static int check_file(struct files *fs, struct file *f)
 		wppi_file_refuse(fs, f);
 		return 0;
 	}
+	/* A check that lets a file go takes its kind away. */
+	/* cppcheck-suppress nullPointerRedundantCheck */
 	err = f->kind->check ? f->kind->check(fs, f) : 0;
 	/* A check that lets a file go takes its kind away. cppcheck-suppress
 	 * nullPointerRedundantCheck */
