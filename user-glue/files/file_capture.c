@@ -86,8 +86,6 @@ static int check_file(struct files *fs, struct file *f)
 	/* A check that lets a file go takes its kind away. */
 	/* cppcheck-suppress nullPointerRedundantCheck */
 	err = f->kind->check ? f->kind->check(fs, f) : 0;
-	/* A check that lets a file go takes its kind away. cppcheck-suppress
-	 * nullPointerRedundantCheck */
 	if (!err && f->kind)
 		err = check_lease(fs, f);
 	if (!err && f->kind)
