@@ -14,8 +14,8 @@ int wpp_writer_arm(struct wpp_writer *w)
 	if (w->parent || !(st->medium.caps & WPP_CAP_EMERGENCY) ||
 	    !WPP_BACKEND_HAS(st->be->ops, emergency_write))
 		return WPP_EINVAL;
-	w->direct = NULL; /* what was filled in place would want a flush */
-	err = wppi_moves_settle(&st->moves);
+	w->direct = NULL;		    /* what was filled in place would want a flush */
+	err = wppi_moves_flush(&st->moves); /* what was put already; from now on nobody flushes */
 	st->moves.armed = !err;
 	return err;
 }

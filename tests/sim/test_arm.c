@@ -105,12 +105,12 @@ static int put_all(struct bed *b, struct wpp_writer *w, uint32_t generation)
 static int save(struct bed *b, uint32_t generation, bool armed)
 {
 	struct wpp_writer *w;
-	int err = wpp_writer_begin(b->st, "image", WPP_WRITER_EMPTY, &w);
+	int err;
 
-	if (!err && armed)
-		err = wpp_writer_arm(w);
-	assert_int_equal(err, 0);
-	err = put_all(b, w, generation);
+	assert_int_equal(wpp_writer_begin(b->st, "image", WPP_WRITER_EMPTY, &w), 0);
+	err = armed ? wpp_writer_arm(w) : 0; /* flushes, so a cut can hit it */
+	if (!err)
+		err = put_all(b, w, generation);
 	if (err)
 		wpp_writer_abort(w);
 	return err ? err : wpp_writer_commit(w, 0, NULL);
@@ -281,6 +281,52 @@ static void each_cut_leaves_one_or_the_other(void **state)
 	assert_true(seen[1] > 10 && seen[2] > 0);
 }
 
+static void fua_done(struct wpp_io *io, int err)
+{
+	*(int *)io->owner = err;
+}
+
+/* Makes durable what it writes and, other than sim's own, nothing else: so the contract has it. */
+static int fua_emergency(struct wpp_backend *be, uint64_t off, const void *buf, uint32_t len)
+{
+	struct wpp_backend *sim = to_tap(be)->sim;
+	int err = WPP_EIO;
+	struct wpp_io io = { .op = WPP_IO_WRITE,
+			     .flags = WPP_IO_FUA,
+			     .len = len,
+			     .off = off,
+			     .buf = (void *)(uintptr_t)buf,
+			     .done = fua_done,
+			     .owner = &err };
+	int refused = sim->ops->submit(sim, &io);
+
+	return refused ? refused : err;
+}
+
+static void what_was_put_before_is_durable(void **state)
+{
+	struct bed *b = bed_new(WPP_CAP_EMERGENCY | WPP_CAP_FUA);
+	struct wpp_writer *w;
+	uint64_t nr;
+
+	(void)state;
+	b->tap.ops.emergency_write = fua_emergency;
+	assert_int_equal(wpp_writer_begin(b->st, "image", WPP_WRITER_EMPTY, &w), 0);
+	assert_int_equal(put_all(b, w, 2), 0);
+	assert_int_equal(wpp_writer_arm(w), 0);
+	assert_int_equal(wpp_writer_commit(w, 0, NULL), 0);
+	close_store(b);
+	wpp_sim_cut(b->tap.sim);
+	nr = wpp_sim_images(b->tap.sim);
+	for (uint64_t img = 0; img < nr && img < 64; img++) {
+		assert_int_equal(wpp_sim_boot(b->tap.sim, img), 0);
+		open_store(b);
+		check(b, 2);
+		close_store(b);
+	}
+	bed_free(b);
+}
+
 static void each_failed_write_keeps_the_older(void **state)
 {
 	bool failed = true;
@@ -312,6 +358,7 @@ int main(void)
 		cmocka_unit_test(it_is_over_with_the_commit),
 		cmocka_unit_test(what_can_not_be_armed),
 		cmocka_unit_test(each_cut_leaves_one_or_the_other),
+		cmocka_unit_test(what_was_put_before_is_durable),
 		cmocka_unit_test(each_failed_write_keeps_the_older),
 	};
 
